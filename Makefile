@@ -1,0 +1,44 @@
+# `make demo` walks the whole way on real data; `make test` runs every check. Both create the environment they need.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: demo test test-full bench lint clean
+
+demo: $(VENV)/.demo
+	@$(BIN)/tacit demo
+
+test: $(VENV)/.test lint
+	@$(BIN)/python -m pytest -n 2
+
+test-full: $(VENV)/.test lint
+	@TACIT_REQUIRE=chromium,data $(BIN)/python -m pytest -n 2 -m 'slow or not slow'
+
+lint: $(VENV)/.test
+	@$(BIN)/ruff check src tests bench
+	@$(BIN)/ruff format --check src tests bench
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/.test
+	@for one in noise ledger; do $(BIN)/python bench/$$one.py || exit 1; done
+
+# Removes what the demo and the studies left, ledgers included: what was spent is forgotten, so only for made-up or public data.
+clean:
+	rm -rf runs
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "tacit needs Python 3.11, 3.12 or 3.13; none was found. Install one, or: make PYTHON=/path/to/python"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints/base.txt
+	$(PIP) install --quiet -c constraints/base.txt torch
+	$(PIP) install --quiet -c constraints/base.txt -e '.[demo]'
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo constraints/test.txt
+	$(PIP) install --quiet -c constraints/base.txt -r constraints/test.txt
+	@touch $@

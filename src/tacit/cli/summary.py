@@ -1,0 +1,90 @@
+"""The table at the end of a run: accuracy, attack, promise and price on one screen of 80 columns."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from tacit.errors import LedgerError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from tacit.models.finding import Finding
+    from tacit.study.run import Run
+
+_MODELS = ("private", "non-private")
+
+
+def summary(run: "Run") -> "Table":
+    """Return the table of a run. What was spent is recomputed by a fresh process from the ledger alone."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    findings = [finding for record in run.records.values() for finding in record.findings]
+    table = Table(box=SIMPLE_HEAD, title=run.study.settings.study.title or None, title_justify="left", pad_edge=False)
+    for heading in ("", *_MODELS, "always the commonest"):
+        table.add_column(heading, justify="left" if not heading else "right", no_wrap=bool(heading))
+    for row in _model_rows(findings):
+        table.add_row(*row)
+    table.add_section()
+    for label, text in _single_rows(findings):
+        table.add_row(label, text)
+    for label, text in _ledger_rows(run):
+        table.add_row(label, text)
+    return table
+
+
+def _model_rows(findings: list["Finding"]) -> Iterator[tuple[str, ...]]:
+    majority = _of_model(findings, "majority", "private")
+    for label, kind, part in (
+        ("accuracy on unseen rows", "accuracy", ""),
+        ("area under ROC", "auc", ""),
+        ("membership attack, AUC", "membership-attack", ": AUC"),
+    ):
+        cells = [_number(_of_model(findings, kind, model, part)) for model in _MODELS]
+        if any(cells):
+            yield (label, *cells, _number(majority) if kind == "accuracy" else "")
+
+
+def _single_rows(findings: list["Finding"]) -> Iterator[tuple[str, str]]:
+    by_name = {finding.name: finding for finding in findings}
+    before, after = by_name.get("highest risk, before"), by_name.get("highest risk, after")
+    if before and after:
+        yield "highest re-identification risk", f"{before.value:.2f} -> {after.value:.2f}"
+    proved = next((finding for finding in findings if finding.kind == "guarantee"), None)
+    if proved is not None:
+        yield "epsilon, proved at most", f"{proved.value:.3f}"
+    for name, label in (("canary audit, shown", "epsilon, audited at least"), ("one-run audit, shown", "epsilon, one-run audit at least")):
+        if audit := by_name.get(name):
+            yield label, f"{audit.value:.2f} (at {audit.confidence:.0%}; ceiling {audit.ceiling:.2f})"
+
+
+def _ledger_rows(run: "Run") -> Iterator[tuple[str, str]]:
+    book = _verified(run)["datasets"].get(run.study.settings.budget)
+    if book is None:
+        return
+    yield "epsilon spent, by the ledger", f"{book['epsilon']:.3f} of {book['granted']['epsilon']:.3f} granted"
+    yield "releases without an epsilon", str(len(book["not_dp"]))
+
+
+def _verified(run: "Run") -> Any:
+    """Return what `tacit ledger verify` finds in a fresh process. Raises LedgerError when the ledger is not whole."""
+    path = run.study.beside(run.study.settings.ledger.path)
+    command = [sys.executable, "-m", "tacit", "ledger", "verify", str(path), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise LedgerError(f"the ledger {path} does not verify: {done.stderr.strip() or done.stdout.strip()}")
+    return json.loads(done.stdout)
+
+
+def _of_model(findings: list["Finding"], kind: str, model: str, part: str = "") -> "Finding | None":
+    of_kind = (finding for finding in findings if finding.kind == kind and finding.details.get("model") == model)
+    return next((finding for finding in of_kind if finding.name.endswith(part)), None)
+
+
+def _number(finding: "Finding | None") -> str:
+    if finding is None or not isinstance(finding.value, float):
+        return ""
+    return f"{finding.value:.1%}" if finding.unit == "share" else f"{finding.value:.3f}"

@@ -1,0 +1,220 @@
+"""Where randomness comes from. Handed to whoever needs it, never fetched."""
+
+import hmac
+import itertools
+import math
+import os
+import struct
+import threading
+import time
+from typing import NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.errors import ConfigError, PrivacyError
+from tacit.noise.keystream import Keystream
+from tacit.noise.normal import draw
+
+
+class Source(Protocol):
+    """A source of random words and noise. Every call is one release: it takes a stream of its own.
+
+    private -- whether its noise protects anyone; False for what is reproducible or zero. Reports show it.
+    name    -- what records call it.
+    """
+
+    @property
+    def private(self) -> bool: ...
+
+    @property
+    def name(self) -> str: ...
+
+    def uniform_words(self, count: int) -> NDArray[np.uint64]:
+        """Return shape (count,): independent uniform 64-bit words; count >= 0."""
+        ...
+
+    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Return shape (count,): independent N(0, 1) values, tails right beyond 9 sigma; count >= 0.
+
+        threads -- how many share the work; >= 1; changes the time, never the law.
+        out     -- memory to write into, shape (count,), contiguous; fresh memory costs a fifth of the time.
+        """
+        ...
+
+    def rounded_normal(
+        self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        """Return shape (count,): round(scale * N(0, 1) / step), integers as float64; count >= 0.
+
+        scale -- standard deviation; > 0; step -- the grid's step, same unit; > 0. Their ratio lies between 2^-40 and 2^40.
+        """
+        ...
+
+
+class OsSource:
+    """The production source: AES-256-CTR under a fresh key for every release. It cannot be seeded.
+
+    A release's key is HKDF-Expand (RFC 5869, one block of SHA-256) of a root key from the operating system over 32 fresh
+    bytes of the operating system, process, thread, a counter and the clock. So a fork, a copy, a thread or a virtual
+    machine restored from a snapshot draws different streams even where it shares the root and the counter; and were the
+    fresh bytes ever repeated, process, thread, counter and clock still differ. Keys are overwritten after use as far as
+    Python allows (the digest's own bytes object is dropped, not overwritten).
+    """
+
+    private = True
+    name = "os-aes256-ctr"
+
+    def __init__(self) -> None:
+        self._root = os.urandom(32)
+        self._releases = itertools.count()
+
+    @classmethod
+    def from_os(cls) -> "OsSource":
+        """Return a source whose root key the operating system drew just now."""
+        return cls()
+
+    def uniform_words(self, count: int) -> NDArray[np.uint64]:
+        return _uniform(self._stream(), count)
+
+    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        return _normal(self._stream(), count, threads, out)
+
+    def rounded_normal(
+        self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        return _rounded(self._stream(), count, scale, step, threads, out)
+
+    def _stream(self) -> Keystream:
+        here = struct.pack("<QQQQ", os.getpid(), threading.get_ident(), next(self._releases), time.time_ns())
+        info = b"tacit noise release" + os.urandom(32) + here
+        return Keystream(bytearray(hmac.digest(self._root, info + b"\x01", "sha256")))
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise PrivacyError(
+            "a noise source cannot be copied, pickled or sent to another process: its root key would travel with it. "
+            "Make a new one there with OsSource.from_os()."
+        )
+
+    def __repr__(self) -> str:
+        return "OsSource()"
+
+
+class SeededSource:
+    """FOR TESTS AND SIMULATIONS ONLY: the same seed gives the same noise, so this noise protects nobody.
+
+    Anyone who knows or guesses the seed subtracts the noise. Same code as the production source behind the key.
+    seed -- any integer.
+    """
+
+    private = False
+    name = "seeded-test"
+
+    def __init__(self, seed: int) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise ConfigError(f"a test seed is a whole number, got {seed!r}. For noise that protects use OsSource.from_os().")
+        self._seed = seed
+        self._releases = itertools.count()
+
+    def uniform_words(self, count: int) -> NDArray[np.uint64]:
+        return _uniform(self._stream(), count)
+
+    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        return _normal(self._stream(), count, threads, out)
+
+    def rounded_normal(
+        self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        return _rounded(self._stream(), count, scale, step, threads, out)
+
+    def _stream(self) -> Keystream:
+        text = f"{self._seed} {next(self._releases)}".encode()
+        return Keystream(bytearray(hmac.digest(b"tacit TEST SOURCE, NOT PRIVATE", text, "sha256")))
+
+    def __repr__(self) -> str:
+        return f"SeededSource({self._seed}, FOR TESTS AND SIMULATIONS ONLY, PROTECTS NOBODY)"
+
+
+class Zeros:
+    """Hands out noise of zero: only to show that an audit notices. Uniform words, which draw batches, stay real.
+
+    Used by `tacit demo --break no-noise` and by nothing that exports.
+    """
+
+    private = False
+    name = "zeros"
+
+    def __init__(self) -> None:
+        self._words = OsSource.from_os()
+
+    def uniform_words(self, count: int) -> NDArray[np.uint64]:
+        return self._words.uniform_words(count)
+
+    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        values = _memory(count, threads, out)
+        values.fill(0.0)
+        return values
+
+    def rounded_normal(
+        self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        _spread(scale, step)
+        return self.normal(count, threads=threads, out=out)
+
+    def __repr__(self) -> str:
+        return "Zeros(NO NOISE AT ALL)"
+
+
+def _uniform(stream: Keystream, count: int) -> NDArray[np.uint64]:
+    _check_count(count)
+    words = np.empty(count, dtype=np.uint64)
+    with stream:
+        stream.at(0).fill(words.view(np.uint8))
+    return words
+
+
+def _normal(stream: Keystream, count: int, threads: int, out: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    values = _memory(count, threads, out)
+    with stream:
+        draw(stream, values, threads=threads)
+    return values
+
+
+def _rounded(
+    stream: Keystream, count: int, scale: float, step: float, threads: int, out: NDArray[np.float64] | None
+) -> NDArray[np.float64]:
+    spread = _spread(scale, step)
+    values = _memory(count, threads, out)
+    with stream:
+        draw(stream, values, spread=spread, rounded=True, threads=threads)
+    return values
+
+
+def _spread(scale: float, step: float) -> float:
+    """Return scale / step. Raises ConfigError when it is not between 2^-40 and 2^40."""
+    if not (scale > 0 and step > 0 and math.isfinite(scale) and math.isfinite(step) and 2.0**-40 <= scale / step <= 2.0**40):
+        raise ConfigError(
+            f"noise of scale {scale} on a grid of step {step} is not possible: both must be finite and > 0 and their ratio "
+            "between 2^-40 and 2^40, beyond which float64 noise has no bits left. Take step from grid_step(clip_norm, dimension)."
+        )
+    return scale / step
+
+
+def _memory(count: int, threads: int, out: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return the array to fill: out when given, else fresh memory. Raises ConfigError when an argument does not fit."""
+    _check_count(count)
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ConfigError(f"threads must be a whole number >= 1, got {threads!r}. Use 1, or the number of free cores.")
+    if out is None:
+        return np.empty(count, dtype=np.float64)
+    if out.shape != (count,) or out.dtype != np.float64 or not out.flags.c_contiguous or not out.flags.writeable:
+        raise ConfigError(
+            f"out must be a writeable contiguous float64 array of shape ({count},), got {out.dtype} of shape {out.shape}. "
+            "Leave it away for new memory."
+        )
+    return out
+
+
+def _check_count(count: int) -> None:
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 0:
+        raise ConfigError(f"count must be a whole number >= 0, got {count!r}. It is the number of values to draw.")

@@ -1,0 +1,12 @@
+"""The plots of a report, in the order of the journey; each is left out when the findings do not hold its figures."""
+
+from tacit.report.attack_plots import audit_histogram, epsilon_line, roc_curves
+from tacit.report.plot import Plot
+from tacit.report.statement import Statement
+from tacit.report.value_plots import accuracy_bars, class_sizes
+
+
+def plots(statement: Statement) -> list[Plot]:
+    """Return the plots that the findings allow."""
+    drawn = (draw(statement) for draw in (class_sizes, accuracy_bars, roc_curves, epsilon_line, audit_histogram))
+    return [plot for plot in drawn if plot is not None]

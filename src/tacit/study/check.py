@@ -1,0 +1,36 @@
+"""What a study will promise, said before it runs."""
+
+from dataclasses import dataclass
+
+from tacit.study.loading import Study
+from tacit.tables import Role
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Promise:
+    """One thing a run of the study will do. epsilon -- None for a release that cannot have one."""
+
+    what: str
+    about: str
+    epsilon: float | None
+
+
+def check_study(study: Study) -> list[Promise]:
+    """Return what the study releases and about whom each promise is; nothing is read but the study file."""
+    settings = study.settings
+    promises = []
+    if settings.anonymize is not None:
+        promises.append(
+            Promise(
+                what=f"a {settings.anonymize.k}-anonymous table of {', '.join(settings.schema.names(Role.QUASI))}",
+                about="the table; no bound for the original person",
+                epsilon=None,
+            )
+        )
+    if settings.train is not None:
+        unit = "row of the original table (declared row-wise maps stand between)"
+        promises.append(Promise(what="a private model", about=unit, epsilon=settings.train.epsilon))
+        if settings.train.twin:
+            promises.append(Promise(what="a non-private twin, kept by the custodian", about="nobody", epsilon=None))
+        promises.append(Promise(what="exact scores and attacks, in the custodian's report", about="nobody", epsilon=None))
+    return promises

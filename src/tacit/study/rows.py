@@ -1,0 +1,46 @@
+"""From the table to what a model sees: declared row-wise maps and a keyed split, fixed without looking at the data."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.study.loading import Study
+from tacit.study.run import Run
+from tacit.tables import Encoding, LabelRule, in_training
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rows:
+    """Encoded rows. features -- (n, d); labels -- (n,), class numbers; training -- (n,), which rows train."""
+
+    features: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    training: NDArray[np.bool_]
+
+
+def encoding_of(study: Study) -> Encoding:
+    """Return the declared map from a row to features."""
+    return Encoding.from_schema(study.settings.schema, study.settings.features)
+
+
+def label_rule(study: Study) -> LabelRule:
+    """Return the declared map from a row to its class."""
+    name, column = next((name, c) for name, c in study.settings.columns.items() if c.role == "label")
+    return LabelRule(column=name, classes=tuple(str(value) for value in column.categories or ()), above=column.above)
+
+
+def rows_of(run: Run) -> Rows:
+    """Return the original rows, encoded, with the keyed split into training and test rows.
+
+    Without an id column a row's number names it.
+    """
+    settings = run.study.settings
+    assert settings.train is not None
+    table = run.table
+    ids = table.column(settings.data.id) if settings.data.id is not None else np.arange(table.n_rows)
+    return Rows(
+        features=encoding_of(run.study).encode(table),
+        labels=label_rule(run.study).labels(table),
+        training=in_training(ids, key=run.key("split.key").secret, fraction=settings.train.training_share),
+    )

@@ -1,0 +1,190 @@
+"""What a study file may say. Pydantic checks it at the boundary; a misspelt key is answered with the right one."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from tacit.tables.schema import Bounds, Categories, Column, Kind, Origin, Role, Schema
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Delta = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class StudyTable(_Table):
+    """[study]"""
+
+    name: Name
+    title: str = ""
+
+
+class DataTable(_Table):
+    """[data]"""
+
+    path: str
+    rows: Count
+    id: str | None = None
+    missing: tuple[str, ...] | None = None
+    encoding: str | None = None
+
+
+class ColumnTable(_Table):
+    """[columns.NAME]"""
+
+    role: Role
+    kind: Kind = Kind.CATEGORICAL
+    bounds: tuple[float, float] | None = None
+    categories: tuple[str | int | float | bool, ...] | None = None
+    origin: str = "declared"
+    hierarchy: dict[str, Any] | None = None
+    treat: Literal["drop", "pseudonymize"] | None = None
+    above: float | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _kind_follows(cls, data: Any) -> Any:
+        """A column with bounds or a threshold is numeric unless the study says otherwise."""
+        if isinstance(data, dict) and "kind" not in data and ({"bounds", "above"} & data.keys()):
+            return {**data, "kind": "numeric"}
+        return data
+
+    @model_validator(mode="after")
+    def _belongs(self) -> "ColumnTable":
+        if self.treat is not None and self.role is not Role.IDENTIFIER:
+            raise ValueError('`treat` is for columns with role = "identifier"')
+        if self.above is not None and self.role is not Role.LABEL:
+            raise ValueError('`above` is for the column with role = "label"')
+        if self.hierarchy is not None and self.role is not Role.QUASI:
+            raise ValueError('`hierarchy` is for columns with role = "quasi"')
+        if self.categories is not None and self.role is Role.IDENTIFIER:
+            raise ValueError("an identifier has no categories")
+        return self
+
+    def column(self, name: str) -> Column:
+        origin = Origin.parse(self.origin)
+        bounds = None if self.bounds is None else Bounds(low=self.bounds[0], high=self.bounds[1], origin=origin)
+        # A label with a threshold is numeric in the data; its categories are the names of the two classes.
+        values = None if self.above is not None else self.categories
+        categories = None if values is None else Categories(values=tuple(str(value) for value in values), origin=origin)
+        return Column(name=name, role=self.role, kind=self.kind, bounds=bounds, categories=categories)
+
+
+class AnonymizeTable(_Table):
+    """[anonymize]"""
+
+    k: Annotated[int, Field(ge=2)] = 5
+    suppression_limit: Share = 0.05
+
+
+class TrainTable(_Table):
+    """[train]"""
+
+    epsilon: Annotated[float, Field(gt=0)]
+    delta: Delta = 1e-5
+    features: tuple[str, ...] | None = None
+    training_share: Annotated[float, Field(gt=0, lt=1)] = 0.8
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    batch_size: Count | None = None
+    epochs: Annotated[float, Field(gt=0)] = 30
+    hidden: tuple[Count, ...] = ()
+    activation: Literal["relu", "tanh", "gelu", "silu", "sigmoid"] = "tanh"
+    learning_rate: Annotated[float, Field(gt=0)] = 0.5
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    twin: bool = True
+
+
+class EvaluateTable(_Table):
+    """[evaluate]"""
+
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    audit_runs: Annotated[int, Field(ge=50)] = 1000
+    audit_canaries: Annotated[int, Field(ge=50)] = 1000
+
+
+class ReportTable(_Table):
+    """[report]: declared answers to what a run cannot know."""
+
+    answers: dict[str, str] = {}
+
+
+class LedgerTable(_Table):
+    """[ledger]"""
+
+    path: str = "ledger.sqlite"
+    dataset: Name | None = None
+    anchor: str | None = None
+
+
+class StudySettings(_Table):
+    """A whole study file."""
+
+    study: StudyTable
+    data: DataTable
+    columns: dict[str, ColumnTable]
+    anonymize: AnonymizeTable | None = None
+    train: TrainTable | None = None
+    evaluate: EvaluateTable = EvaluateTable()
+    report: ReportTable = ReportTable()
+    ledger: LedgerTable = LedgerTable()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "StudySettings":
+        if not self.columns:
+            raise ValueError("the study names no columns; give each column of the data a table [columns.NAME] with its role")
+        if self.data.id is not None and self.data.id not in self.columns:
+            raise ValueError(f"[data] id names {self.data.id!r}, which has no table under [columns]")
+        if self.anonymize is not None and not self._named(Role.QUASI):
+            raise ValueError('[anonymize] needs at least one column with role = "quasi"')
+        if self.train is not None:
+            self._check_train(self.train)
+        return self
+
+    def _check_train(self, train: TrainTable) -> None:
+        labels = self._named(Role.LABEL)
+        if len(labels) != 1:
+            raise ValueError(f'[train] needs exactly one column with role = "label"; there are {len(labels)}')
+        label = self.columns[labels[0]]
+        if label.categories is None or len(label.categories) < 2:
+            raise ValueError(f'the label {labels[0]!r} needs its classes declared: categories = ["no", "yes"]')
+        if label.above is not None and len(label.categories) != 2:
+            raise ValueError(f"the label {labels[0]!r} is cut in two by `above`, so it needs exactly two categories")
+        unknown = [name for name in train.features or () if name not in self.columns]
+        if unknown:
+            raise ValueError(f"[train] features names columns that have no table under [columns]: {', '.join(unknown)}")
+        barred = [name for name in train.features or () if self.columns[name].role not in FEATURE_ROLES]
+        if barred:
+            raise ValueError(f"[train] features names columns whose role is not quasi, sensitive or feature: {', '.join(barred)}")
+        if train.batch_size is not None and train.batch_size > self.training_rows:
+            raise ValueError(f"[train] batch_size is larger than the {self.training_rows} rows expected in training")
+
+    def _named(self, *roles: Role) -> list[str]:
+        return [name for name, column in self.columns.items() if column.role in roles]
+
+    @property
+    def training_rows(self) -> int:
+        """The declared number of rows times the training share: public, whatever the keyed split hands out."""
+        assert self.train is not None
+        return max(1, round(self.data.rows * self.train.training_share))
+
+    @property
+    def features(self) -> list[str]:
+        """The columns a model is trained on."""
+        assert self.train is not None
+        return list(self.train.features) if self.train.features is not None else self._named(*FEATURE_ROLES)
+
+    @property
+    def budget(self) -> str:
+        """The name of the data's budget in the ledger."""
+        return self.ledger.dataset or self.study.name
+
+    @property
+    def schema(self) -> Schema:
+        return Schema({name: column.column(name) for name, column in self.columns.items()})
+
+
+FEATURE_ROLES = (Role.QUASI, Role.SENSITIVE, Role.FEATURE)

@@ -1,0 +1,147 @@
+"""The one loop: trains a linear model or an MLP by a plan, resumes after a kill, exports what may be released."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.errors import ConfigError, RunError, ShapeError
+from tacit.models.dense import DenseNetwork
+from tacit.noise.source import OsSource, Source
+from tacit.privacy.ledger import Ledger, Reservation
+from tacit.privacy.ledger.blocks import block_from_json
+from tacit.train.plan import Plan
+
+ACTIVATIONS = ("relu", "tanh", "gelu", "silu", "sigmoid")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Network:
+    """The shape of a classifier and how fast it learns.
+
+    hidden        -- widths of the hidden layers, each >= 1; () is a linear model (logistic regression).
+    activation    -- between layers: "relu", "tanh", "gelu", "silu" or "sigmoid".
+    learning_rate -- of SGD with momentum; > 0. momentum -- 0 <= momentum < 1.
+    """
+
+    hidden: tuple[int, ...] = ()
+    activation: str = "tanh"
+    learning_rate: float = 0.5
+    momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "hidden", tuple(self.hidden))
+        if any(not isinstance(width, int) or width < 1 for width in self.hidden):
+            raise ConfigError(f"hidden must hold whole numbers >= 1, got {self.hidden}.")
+        if self.activation not in ACTIVATIONS:
+            raise ConfigError(f"activation must be one of {', '.join(ACTIVATIONS)}, got {self.activation!r}.")
+        if not self.learning_rate > 0:
+            raise ConfigError(f"learning_rate must be > 0, got {self.learning_rate}.")
+        if not 0 <= self.momentum < 1:
+            raise ConfigError(f"momentum must be >= 0 and < 1, got {self.momentum}.")
+
+    def parameters(self, inputs: int, classes: int) -> int:
+        """Return the number of trained values: the dimension of the noise."""
+        sizes = [inputs, *self.hidden, classes]
+        return sum((wide + 1) * narrow for wide, narrow in zip(sizes[:-1], sizes[1:], strict=True))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checkpoints:
+    """Where a training keeps its secret state: encrypted, 0600, apart from anything shareable.
+
+    path -- the file; key -- 32 bytes for AES-256-GCM, kept elsewhere.
+    """
+
+    path: Path
+    key: bytes
+
+
+class Trainer:
+    """Trains `network` by `plan`.
+
+    source -- randomness; the operating system's by default.
+    """
+
+    def __init__(self, *, plan: Plan, network: Network, source: Source | None = None) -> None:
+        self.plan, self.network = plan, network
+        self._source = OsSource.from_os() if source is None else source
+
+    def fit(
+        self,
+        features: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        classes: Sequence[str],
+        *,
+        ledger: Ledger,
+        budget: str,
+        request_id: str,
+        checkpoints: Checkpoints | None = None,
+        on_step: Callable[[int, int], None] | None = None,
+    ) -> DenseNetwork:
+        """Train on rows of shape (n, d) with class numbers of shape (n,), and return the releasable network.
+
+        The block is reserved under `request_id` before a row is read. Where `checkpoints` holds the state of a killed run,
+        its block is resumed: steps up to the next checkpoint count as spent and are replayed from the spare steps with
+        fresh noise; when these are used up, training ends with fewer steps.
+        Raises BudgetExceeded, UnsupportedModel, RunError (a checkpoint of another run).
+        """
+        import torch
+
+        from tacit.train.torch import network as shapes
+        from tacit.train.torch.checkpoint import load, save
+        from tacit.train.torch.private import PrivateTraining
+
+        check_rows(features, labels, len(classes))
+        model = shapes.build(features.shape[1], self.network.hidden, len(classes), self.network.activation)
+        optimizer = torch.optim.SGD(model.parameters(), lr=self.network.learning_rate, momentum=self.network.momentum)
+        first_step = 0
+        if checkpoints is not None and checkpoints.path.exists():
+            first_step = load(checkpoints.path, checkpoints.key, request_id, model, optimizer)
+
+        def pay() -> Reservation:
+            return _reserve_or_resume(ledger, self.plan, budget, request_id)
+
+        tensors = (torch.from_numpy(features).float(), torch.from_numpy(labels).long())
+        private = PrivateTraining(model, optimizer, tensors, self.plan, pay=pay, source=self._source, first_step=first_step)
+        for rows, targets in private.batches():
+            before = private.step
+            private.backward(torch.nn.functional.cross_entropy(model(rows), targets, reduction="none"))
+            optimizer.step()
+            if private.step == before:  # a further micro-batch of the same step follows
+                continue
+            if checkpoints is not None and private.step % self.plan.block.checkpoint_every == 0:
+                save(checkpoints.path, checkpoints.key, request_id, model, optimizer, private.step)
+            if on_step is not None:
+                on_step(private.step, self.plan.steps)
+        if private.step == 0:
+            raise RunError(
+                f"all {self.plan.block.paid_steps} steps paid for under {request_id!r} were claimed by runs that left no checkpoint, so "
+                "nothing can be trained from them. A new training needs a new request and a budget for it."
+            )
+        return shapes.export(private.finish(), classes, self.network.activation)  # type: ignore[arg-type]
+
+
+def _reserve_or_resume(ledger: Ledger, plan: Plan, budget: str, request_id: str) -> Reservation:
+    """Pay for the plan, or go on with the block that a killed run of the same plan paid for."""
+    entry = ledger.find(request_id)
+    if entry is None:
+        return ledger.reserve(plan.block, dataset=budget, request_id=request_id, purpose="train")
+    if "block" not in entry.content or block_from_json(entry.content["block"]) != plan.block:
+        raise RunError(
+            f"request {request_id!r} paid for another plan, so this one may not continue it: its steps would be accounted with the "
+            "wrong noise. Use the plan that was paid for, or a new request id and a budget for it."
+        )
+    return ledger.resume(request_id)
+
+
+def check_rows(features: NDArray[np.float64], labels: NDArray[np.int64], classes: int) -> None:
+    """Raise ConfigError unless features are (n, d), labels (n,) and every label is one of the classes."""
+    if features.ndim != 2 or labels.shape != features.shape[:1]:
+        raise ShapeError(f"features must have shape (n, d) and labels (n,), got {features.shape} and {labels.shape}.")
+    if classes < 2:
+        raise ConfigError(f"a classifier needs at least two declared classes, got {classes}. Declare every label that could occur.")
+    if len(labels) and not (0 <= labels.min() and labels.max() < classes):
+        raise ConfigError(f"labels must be class numbers from 0 to {classes - 1}. Declare every label that could occur.")

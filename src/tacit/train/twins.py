@@ -1,0 +1,79 @@
+"""Batched audit twins: many linear models trained at once by the plan that is being audited."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.errors import ShapeError
+from tacit.noise.grid import GridVector, clip_target
+from tacit.noise.source import Source
+from tacit.train.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CanaryTwins:
+    """Trains logistic-regression twins side by side, with the plan's own sampler, clipping, mechanism and source.
+
+    plan     -- whose claim is audited.
+    features -- shape (n, d): the twins' ordinary rows; labels -- shape (n,), 0 or 1.
+    source   -- the source whose noise is audited.
+    on_step  -- called with (step, steps).
+
+    A canary is one more record whose gradient has full clip norm in a coordinate of its own, which no other record uses. An
+    observer of every noisy sum sees in that coordinate: (times drawn) * clip_norm + noise. Twins share the draws of the
+    ordinary rows, which never touch a canary's coordinate; each twin's canaries are drawn, and its noise is added, by itself.
+    """
+
+    plan: Plan
+    features: NDArray[np.float64]
+    labels: NDArray[np.int64]
+    source: Source
+    learning_rate: float = 0.5
+    on_step: Callable[[int, int], None] | None = None
+
+    @property
+    def steps(self) -> int:
+        return self.plan.steps
+
+    @property
+    def probability(self) -> float:
+        return self.plan.probability
+
+    def __call__(self, present: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Train one twin per row of `present`; see tacit.models.predictor.CanaryTrainFn."""
+        if present.ndim != 2:
+            raise ShapeError(f"present must have shape (twins, canaries), got {present.shape}.")
+        twins, canaries = present.shape
+        rows = np.hstack([self.features, np.ones((len(self.features), 1))])
+        weights = np.zeros((twins, rows.shape[1]))
+        seen = np.zeros((twins, canaries))
+        for step in range(self.steps):
+            total = np.hstack([self._gradients(rows, weights), self._canaries(present)])
+            noisy = self._release(total)
+            weights -= self.learning_rate * noisy[:, :-canaries] / self.plan.batch_size
+            seen += noisy[:, -canaries:]
+            if self.on_step is not None:
+                self.on_step(step + 1, self.steps)
+        return seen / self.plan.clip_norm
+
+    def _gradients(self, rows: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return each twin's sum of clipped logistic-loss gradients over one draw of the ordinary rows, shape (twins, d)."""
+        drawn = self.plan.sampler(self.source, size=len(rows)).draw()
+        x = rows[drawn]
+        residual = 1 / (1 + np.exp(-np.clip(x @ weights.T, -60, 60))) - self.labels[drawn][:, None]  # (B, twins)
+        length = np.maximum(np.abs(residual) * np.linalg.norm(x, axis=1)[:, None], 1e-300)
+        factor = np.minimum(1.0, clip_target(self.plan.clip_norm) / length)
+        return np.asarray((residual * factor).T @ x)
+
+    def _canaries(self, present: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return each twin's canary coordinates before noise: full clip norm where the canary is present and drawn."""
+        drawn = np.zeros(present.size)
+        drawn[self.plan.sampler(self.source, size=present.size).draw()] = clip_target(self.plan.clip_norm)
+        return np.where(present, drawn.reshape(present.shape), 0.0)
+
+    def _release(self, total: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Release every twin's sum through the plan's mechanism: one vector, on the finer grid of its whole length."""
+        noisy = self.plan.mechanism.release(GridVector.from_sum(total.ravel(), self.plan.clip_norm), self.source)
+        return np.asarray(noisy.values).reshape(total.shape)
