@@ -5,6 +5,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ def search(columns: Any, hierarchies: Any, model: Any, limit: float, loss: Any =
     return search_levels(coded, tuples, model, allowed=allowed_suppression(limit, table.num_rows), loss=loss or Loss(), **options)
 
 
+@cache
 def generalized(value: Any, rows: Any, level: int) -> Any:
     """Return (label, share of the domain) of a value at a level, from the definition."""
     if level == len(rows[0]) - 1:
@@ -128,16 +130,18 @@ def test_the_search_is_exact_for_a_model_that_is_not_monotonic(problem: Any) -> 
 
 def test_the_search_finds_the_optimum_of_sparse_tables_too() -> None:
     """More possible classes than 4 per row + 1,024 are counted by sorting instead of by table."""
-    rng = np.random.default_rng(11)
     wide = tuple((f"v{i:02}", f"g{i % 20}", f"h{i % 4}", "*") for i in range(40))
-    for _ in range(5):
-        groups = rng.integers(0, 20, (3, 12))[:, rng.integers(0, 12, 40)]  # rows of 12 sorts that differ inside their groups
+    sorted_classes = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        groups = rng.integers(0, 20, (3, 15))[:, rng.integers(0, 15, 40)]  # rows of 15 sorts that differ inside their groups
         columns = [[f"v{v:02}" for v in column + 20 * rng.integers(0, 2, 40)] for column in groups]
-        least, _ = oracle(columns, [wide] * 3, lambda sizes: sizes >= 2, 0.6)
         table, tree = pa.table(columns, names=["a", "b", "c"]), TreeHierarchy(rows=wide)
-        found = anonymize(table, dict.fromkeys(table.column_names, tree), KAnonymity(k=2), suppression_limit=0.6)
-        assert math.prod((40, 20, 4, 1)[level] for level in found.levels.values()) > 4 * 40 + 1024
+        found = anonymize(table, dict.fromkeys(table.column_names, tree), KAnonymity(k=3), suppression_limit=0.4)
+        sorted_classes += math.prod((40, 20, 4, 1)[level] for level in found.levels.values()) > 4 * 40 + 1024
+        least, _ = oracle(columns, [wide] * 3, lambda sizes: sizes >= 3, 0.4)
         assert found.loss == pytest.approx(least, abs=3e-10)
+    assert sorted_classes >= 3
 
 
 TWO_GROUPS = (("a", "x", "*"), ("b", "x", "*"), ("c", "y", "*"), ("d", "y", "*"))

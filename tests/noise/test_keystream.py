@@ -15,8 +15,14 @@ OUTPUT_BLOCKS = [
     "1bc12c9c01610d5d0d8bd6a3378eca62",
     "2956e1c8693536b1bee99c73a31576b6",
 ]
-PLAINTEXT = "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e5130c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710"
-CIPHERTEXT = "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c52b0930daa23de94ce87017ba2d84988ddfc9c58db67aada613c2dd08457941a6"
+PLAINTEXT = (
+    "6bc1bee22e409f96e93d7e117393172aae2d8a571e03ac9c9eb76fac45af8e51"
+    "30c81c46a35ce411e5fbc1191a0a52eff69f2445df4f9b17ad2b417be66c3710"
+)
+CIPHERTEXT = (
+    "601ec313775789a5b7a7f504bbf3d228f443e3ca4d62b59aca84e990cacaf5c5"
+    "2b0930daa23de94ce87017ba2d84988ddfc9c58db67aada613c2dd08457941a6"
+)
 
 
 def read(stream: Keystream, size: int, *, block: int = 0) -> bytes:
@@ -57,9 +63,8 @@ def test_a_long_read_is_the_same_stream_as_short_ones() -> None:
 
 def test_the_key_is_overwritten_when_the_stream_is_left() -> None:
     key = bytearray(KEY)
-    with pytest.raises(RuntimeError), Keystream(key) as stream:
-        read(stream, 16)
-        raise RuntimeError
+    with Keystream(key) as stream:
+        assert read(stream, 16) != bytes(16)
     assert key == bytes(32)
 
 

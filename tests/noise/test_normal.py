@@ -4,17 +4,20 @@ Statistical tests fail by chance with the probability their docstring states; ea
 """
 
 import math
+from typing import Any
 
 import mpmath
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from tacit.noise.keystream import Keystream
+from tacit.noise.keystream import Keystream, Reader
 from tacit.noise.normal import LARGEST, TAIL_MASS, draw, missing_mass, transform
 from tacit.noise.source import OsSource
 
 mpmath.mp.dps = 60
+Floats = NDArray[np.float64]
 EXTREMES = [0, 1, 2, 3, 100, 2**11, 2**40, 2**52 + 1, 2**53 + 1, 2**62, 2**63 - 2, 2**63 - 1]
 RADII = sorted({*EXTREMES, *(-a - 1 for a in EXTREMES), -(2**63)})
 ANGLES = sorted(
@@ -22,9 +25,9 @@ ANGLES = sorted(
 )
 
 
-def pairs_from(a, b, f, spread=1.0):
+def pairs_from(a: ArrayLike, b: ArrayLike, f: ArrayLike, spread: float = 1.0) -> tuple[Floats, Floats]:
     """Return (r sin, r cos) for lists of words, through the code that production uses."""
-    k = len(a)
+    k = np.size(a)
     words = np.empty(18 * k, dtype=np.uint8)
     words[: 8 * k].view(np.int64)[:], words[8 * k : 16 * k].view(np.int64)[:] = a, b
     words[16 * k :].view(np.uint16)[:] = f
@@ -32,7 +35,7 @@ def pairs_from(a, b, f, spread=1.0):
     return values[:k].copy(), values[k:].copy()
 
 
-def exact(a, b, f):
+def exact(a: int, b: int, f: int) -> tuple[Any, Any]:
     """The same pair in 60 digits, from the definition."""
     u = abs(mpmath.mpf(a) + mpmath.mpf(f | 1) / 2**16) / mpmath.mpf(2) ** 63
     r, angle = mpmath.sqrt(-2 * mpmath.log(u)), 2 * mpmath.pi * mpmath.mpf(b) / mpmath.mpf(2) ** 64
@@ -42,15 +45,18 @@ def exact(a, b, f):
 def test_every_extreme_word_gives_the_exact_pair() -> None:
     """Off by at most 2^-49 of the radius in direction, and 2^-50 (1 + r^2) in squared radius."""
     words = [(a, b, f) for a in RADII for b in ANGLES for f in (0, 1, 30_000, 65_535)]
-    sines, cosines = pairs_from(*map(list, zip(*words, strict=True)))
-    cache = {}
-    for (a, b, f), sine, cosine in zip(words, sines, cosines, strict=True):
-        if (a, f) not in cache:
-            cache[a, f] = exact(a, 0, f)[0]
-        if b not in cache:
-            angle = exact(1, b, 0)[1]
-            cache[b] = mpmath.sin(angle), mpmath.cos(angle)
-        r, (sin, cos) = cache[a, f], cache[b]
+    a, b, f = zip(*words, strict=True)
+    sines, cosines = pairs_from(a, b, f)
+    radii: dict[tuple[int, int], Any] = {}
+    directions: dict[int, Any] = {}
+    for word, sine, cosine in zip(words, sines, cosines, strict=True):
+        radial, turn = (word[0], word[2]), word[1]
+        if radial not in radii:
+            radii[radial] = exact(word[0], 0, word[2])[0]
+        if turn not in directions:
+            angle = exact(1, turn, 0)[1]
+            directions[turn] = mpmath.sin(angle), mpmath.cos(angle)
+        r, (sin, cos) = radii[radial], directions[turn]
         radius = mpmath.hypot(sine, cosine)
         assert abs(radius**2 - r**2) <= 2.0**-50 * (1 + r**2)
         assert mpmath.hypot(sine - radius * sin, cosine - radius * cos) <= 2.0**-49 * radius
@@ -58,7 +64,8 @@ def test_every_extreme_word_gives_the_exact_pair() -> None:
 
 def test_values_of_nine_sigma_and_more_are_right_to_twelve_digits() -> None:
     words = [(a, b, f) for a in range(-40, 40) for b in (0, 2**40, 2**55, 2**62, -(2**62), -(2**63)) for f in (0, 999, 65_535)]
-    sines, cosines = pairs_from(*map(list, zip(*words, strict=True)))
+    a, b, f = zip(*words, strict=True)
+    sines, cosines = pairs_from(a, b, f)
     seen = 0
     for word, sine, cosine in zip(words, sines, cosines, strict=True):
         r, angle = exact(*word)
@@ -111,7 +118,7 @@ def test_the_missing_mass_is_that_of_the_innermost_cell() -> None:
     assert missing_mass(3) == 2 * TAIL_MASS
 
 
-def largest_cdf_gap(sample: np.ndarray, scale: float) -> float:
+def largest_cdf_gap(sample: Floats, scale: float) -> float:
     """Largest gap between empirical and normal distribution function at 8,191 points; never above the gap over all points."""
     edges = scale * special.ndtri(np.arange(1, 8192) / 8192)
     below = np.cumsum(np.histogram(sample, np.concatenate([[-np.inf], edges]))[0]) / len(sample)
@@ -129,7 +136,7 @@ def test_the_values_are_standard_normal() -> None:
     assert largest_cdf_gap(sample + 0.01, 1.0) > bound
 
 
-def chi_square_p(counts: np.ndarray, expected: np.ndarray | float) -> float:
+def chi_square_p(counts: Any, expected: Any) -> float:
     statistic = float(((counts - expected) ** 2 / expected).sum())
     return float(stats.chi2.sf(statistic, counts.size - 1))
 
@@ -138,7 +145,7 @@ def test_equally_likely_bins_are_equally_full() -> None:
     """Fails by chance with probability 1e-7 (chi-square, 1,024 bins, 2^22 values). Values rounded to 8 binary places are seen."""
     sample = OsSource.from_os().normal(2**22)
 
-    def p_value(values: np.ndarray) -> float:
+    def p_value(values: Floats) -> float:
         counts = np.bincount((special.ndtr(values) * 1024).astype(np.int64), minlength=1024)
         return chi_square_p(counts, len(values) / 1024)
 
@@ -168,7 +175,7 @@ def test_tail_counts_are_those_of_a_normal(sigmas: float) -> None:
     assert stats.binomtest(0, n, chance).pvalue < 1e-8
 
 
-def joint_p_value(first: np.ndarray, second: np.ndarray) -> float:
+def joint_p_value(first: Floats, second: Floats) -> float:
     """P-value of a chi-square test of independence on 32 x 32 equally likely cells."""
     cells = (special.ndtr(first) * 32).astype(np.int64) * 32 + (special.ndtr(second) * 32).astype(np.int64)
     return chi_square_p(np.bincount(cells, minlength=1024), len(first) / 1024)
@@ -209,7 +216,7 @@ def test_rounded_normals_have_the_probabilities_of_their_bins() -> None:
     sample = OsSource.from_os().rounded_normal(n, scale=1.25, step=0.25)
     units = np.arange(-20, 21)
 
-    def p_value(values: np.ndarray, spread: float) -> float:
+    def p_value(values: Floats, spread: float) -> float:
         inner = special.ndtr((units + 0.5) / spread) - special.ndtr((units - 0.5) / spread)
         shares = np.append(inner, 1 - inner.sum())
         counts = np.array([*(np.sum(values == unit) for unit in units), np.sum(np.abs(values) > 20)])
@@ -222,9 +229,14 @@ def test_rounded_normals_have_the_probabilities_of_their_bins() -> None:
 
 def test_a_vector_takes_the_same_number_of_words_whatever_its_values(monkeypatch: pytest.MonkeyPatch) -> None:
     """The time of a vector must not depend on its values: no rejection, 18 bytes for each pair."""
-    taken = []
-    fill = type(Keystream(bytearray(32)).at(0)).fill
-    monkeypatch.setattr("tacit.noise.keystream.Reader.fill", lambda reader, out: (taken.append(len(out)), fill(reader, out)))
+    taken: list[int] = []
+    fill = Reader.fill
+
+    def counted(reader: Reader, out: NDArray[np.uint8]) -> None:
+        taken.append(len(out))
+        fill(reader, out)
+
+    monkeypatch.setattr(Reader, "fill", counted)
     for count in (1, 2, 7, CHUNK, CHUNK + 1, 5 * CHUNK + 12):
         for _ in range(5):
             taken.clear()

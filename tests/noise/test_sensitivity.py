@@ -1,6 +1,7 @@
 """Neighbours' rounded sums differ by at most the clip norm in L2, float error and rounding included."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def float32_contribution(rng: np.random.Generator, dimension: int, clip_norm: fl
     return vector.astype(np.float32)
 
 
-@pytest.mark.parametrize("contributions, dimension", [(2**16, 32), (2**10, 4096), (8, 1_000_000)])
+@pytest.mark.parametrize(("contributions", "dimension"), [(2**16, 32), (2**10, 4096), (8, 1_000_000)])
 def test_sums_of_many_float32_contributions_stay_within_the_clip_norm(contributions: int, dimension: int) -> None:
     """One large common direction makes partial sums grow as fast as they can, so that each addition rounds most."""
     clip_norm, rng = 1.0, np.random.default_rng(contributions)
@@ -97,7 +98,14 @@ def test_the_parts_add_up_to_at_most_the_clip_norm(clip_norm: float, dimension: 
 
 
 def test_each_description_of_the_sum_changes_the_bound() -> None:
-    base = {"clip_norm": 1.0, "dimension": 100, "contributions": 1000, "block": 10, "roundoff": FLOAT64, "norm_error": 0.0}
+    base: dict[str, Any] = {
+        "clip_norm": 1.0,
+        "dimension": 100,
+        "contributions": 1000,
+        "block": 10,
+        "roundoff": FLOAT64,
+        "norm_error": 0.0,
+    }
     error = sum_sensitivity(**base).float_error
     for change in ({"contributions": 5000}, {"block": 20}, {"roundoff": FLOAT32}, {"norm_error": 1e-6}):
         assert sum_sensitivity(**{**base, **change}).float_error != error
@@ -105,7 +113,7 @@ def test_each_description_of_the_sum_changes_the_bound() -> None:
 
 def test_float32_blocks_hold_for_ninety_contributions_and_no_more() -> None:
     """2 b gamma_b(2^-24) <= 2^-10 has its last whole solution at b = 90: 2 * 90^2 * 2^-24 = 0.000966, 91 gives 0.000987."""
-    arguments = {"clip_norm": 1.0, "dimension": 10, "contributions": 10_000, "roundoff": FLOAT32}
+    arguments: dict[str, Any] = {"clip_norm": 1.0, "dimension": 10, "contributions": 10_000, "roundoff": FLOAT32}
     assert sum_sensitivity(**arguments, block=90).total <= 1.0
     with pytest.raises(PrivacyError, match="at most 90"):
         sum_sensitivity(**arguments, block=91)

@@ -1,9 +1,11 @@
 """Noise as torch tensors."""
 
 import builtins
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tacit.errors import MissingExtra
 from tacit.noise.source import SeededSource
@@ -23,7 +25,7 @@ def test_a_float64_tensor_shares_the_memory_that_was_drawn() -> None:
     drawn = []
 
     class Watched(SeededSource):
-        def normal(self, *arguments, **options):
+        def normal(self, *arguments: Any, **options: Any) -> NDArray[np.float64]:
             drawn.append(super().normal(*arguments, **options))
             return drawn[0]
 
@@ -40,7 +42,7 @@ def test_another_precision_is_rounded_from_float64() -> None:
 def test_without_torch_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
-    def without_torch(name, *rest):
+    def without_torch(name: str, *rest: Any) -> Any:
         if name == "torch":
             raise ImportError(name)
         return real(name, *rest)

@@ -52,6 +52,8 @@ def test_evidence_names_interval_sample_and_ceiling() -> None:
         n=1273,
     )
     assert evidence_of(found) == ["95% interval 70.0% to 76.0%", "n = 1,273"]
+    void = Finding(kind="auc", name="a", value=None, basis=Basis.EXACT, method="too few rows", n=3)
+    assert evidence_of(void) == ["too few rows", "n = 3"]
     audit = Finding(kind="audit", name="a", value=0.8, unit="epsilon", basis=Basis.PUBLIC, confidence=0.95, n=10, ceiling=4.2)
     assert evidence_of(audit) == ["at confidence 95%", "n = 10", "could have shown up to 4.2"]
 

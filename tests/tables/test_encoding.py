@@ -139,15 +139,10 @@ def test_an_encoding_comes_back_from_its_json_form_and_no_other_is_read() -> Non
     encoding = Encoding((AGE, known))
     data = json.loads(json.dumps(encoding.to_json(), allow_nan=False))
     assert Encoding.from_json(data) == encoding
-    for wrong in (
-        {**data, "encoding": "row-wise 2"},
-        {**data, "more": 1},
-        {"columns": data["columns"]},
-        [],
-        {**data, "columns": [{}]},
-    ):
+    unreadable: list[Any] = [{**data, "encoding": "row-wise 2"}, {**data, "more": 1}, {"columns": data["columns"]}, []]
+    for wrong in [*unreadable, {**data, "columns": [{}]}, {**data, "columns": 3}, {**data, "columns": [5]}]:
         with pytest.raises(ConfigError):
-            Encoding.from_json(wrong)  # type: ignore[arg-type]
+            Encoding.from_json(wrong)
 
 
 @pytest.mark.parametrize(("low", "high"), [(20, 61), (19, 60)])

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from tacit.errors import ConfigError, DataError, ShapeError
-from tacit.tables import Bounds, Column, Kind, Role, Schema, Table, read_table
+from tacit.tables import Bounds, Column, Encoding, Kind, LabelRule, Role, Schema, Table, read_table
 
 SCHEMA = Schema.of(
     [
@@ -155,3 +155,13 @@ def test_reading_passes_its_settings_on(tmp_path: Path) -> None:
 
 def test_an_ignored_column_is_not_held_to_its_kind() -> None:
     assert "junk" not in Table.read(DATA, SCHEMA).schema
+
+
+def test_a_table_without_rows_is_still_a_table() -> None:
+    none = _table().filter(np.zeros(3, bool))
+    assert none.n_rows == 0
+    assert none.fingerprint != _table().fingerprint
+    column = Column(name="age", role=Role.QUASI, kind=Kind.NUMERIC, bounds=Bounds(low=0, high=100))
+    assert Encoding((column,)).encode(none).shape == (0, 2)
+    with pytest.raises(DataError, match=r"the classes \[\]"):
+        LabelRule(column="work", classes=("a", "b")).labels(none)

@@ -9,31 +9,33 @@ from typing import TYPE_CHECKING, Any
 from tacit.errors import LedgerError
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.console import Group
 
     from tacit.models.finding import Finding
     from tacit.study.run import Run
 
 _MODELS = ("private", "non-private")
+_LABEL = 30  # columns of a terminal that a row's name takes
 
 
-def summary(run: "Run") -> "Table":
-    """Return the table of a run. What was spent is recomputed by a fresh process from the ledger alone."""
+def summary(run: "Run") -> "Group":
+    """Return the tables of a run. What was spent is recomputed by a fresh process from the ledger alone."""
     from rich.box import SIMPLE_HEAD
+    from rich.console import Group
     from rich.table import Table
 
     findings = [finding for record in run.records.values() for finding in record.findings]
-    table = Table(box=SIMPLE_HEAD, title=run.study.settings.study.title or None, title_justify="left", pad_edge=False)
-    for heading in ("", *_MODELS, "always the commonest"):
-        table.add_column(heading, justify="left" if not heading else "right", no_wrap=bool(heading))
+    models = Table(box=SIMPLE_HEAD, title=run.study.settings.study.title or None, title_justify="left", pad_edge=False)
+    models.add_column("", min_width=_LABEL)
+    for heading in (*_MODELS, "commonest label"):
+        models.add_column(heading, justify="right")
     for row in _model_rows(findings):
-        table.add_row(*row)
-    table.add_section()
-    for label, text in _single_rows(findings):
-        table.add_row(label, text)
-    for label, text in _ledger_rows(run):
-        table.add_row(label, text)
-    return table
+        models.add_row(*row)
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(min_width=_LABEL)
+    for label, text in [*_single_rows(findings), *_ledger_rows(run)]:
+        facts.add_row(label, text)
+    return Group(models, facts) if models.row_count else Group(facts)
 
 
 def _model_rows(findings: list["Finding"]) -> Iterator[tuple[str, ...]]:
@@ -65,8 +67,8 @@ def _ledger_rows(run: "Run") -> Iterator[tuple[str, str]]:
     book = _verified(run)["datasets"].get(run.study.settings.budget)
     if book is None:
         return
-    yield "epsilon spent, by the ledger", f"{book['epsilon']:.3f} of {book['granted']['epsilon']:.3f} granted"
-    yield "releases without an epsilon", str(len(book["not_dp"]))
+    yield "epsilon spent, by the ledger", f"{book['epsilon']:.3f} of {book['granted']['epsilon']:.3f} granted, over {book['blocks']} dp entries"
+    yield "and releases without any", "\n".join(book["not_dp"]) or "none"
 
 
 def _verified(run: "Run") -> Any:

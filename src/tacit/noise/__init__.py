@@ -1,7 +1,13 @@
 """Randomness: an OS-keyed AES-256-CTR source, normal vectors, and the integer grid that noise is released on."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tacit.noise.grid import GridVector, clip_target, grid_step
+    from tacit.noise.normal import missing_mass
+    from tacit.noise.sensitivity import Sensitivity, sum_sensitivity
+    from tacit.noise.source import OsSource, SeededSource, Source, Zeros
 
 _PUBLIC = {
     "GridVector": "tacit.noise.grid",

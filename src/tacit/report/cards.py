@@ -99,7 +99,7 @@ def _risk(statement: Statement) -> Card | None:
     before, after = risk(statement, "before"), risk(statement, "after")
     if before is None or after is None:
         return None
-    figure = " → ".join(f"{plain(100 * (number(found.value) or 0), 3)}%" for found in (before, after))
+    figure = " → ".join(f"{plain(100 * (number(found.value) or 0), 2)}%" for found in (before, after))
     lines = ("highest in the table, before and after anonymizing", "a rule about this table: no epsilon")
     return Card(label="Re-identification risk", figure=figure, lines=lines, basis=strictest((before, after)).value)
 

@@ -45,8 +45,8 @@ def value_of(finding: Finding) -> str:
 
 
 def evidence_of(finding: Finding) -> list[str]:
-    """Write what stands behind a finding's number: interval, sample size, and for an epsilon the ceiling."""
-    parts = []
+    """Write what stands behind a number: interval, sample size, an epsilon's ceiling; or why the number is missing."""
+    parts = [finding.method] if finding.value is None and finding.method else []
     if finding.interval is not None and finding.confidence is not None:
         low, high = (_in_unit(end, finding.unit) for end in finding.interval)
         parts.append(f"{confidence(finding.confidence)} interval {low} to {high}")

@@ -108,7 +108,8 @@ class Encoding:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Encoding":
         """Return the encoding a JSON form describes. Raises ConfigError for an unknown form, key or value."""
-        if not isinstance(data, Mapping) or set(data) != {"encoding", "columns"} or data["encoding"] != _FORM:
+        known = isinstance(data, Mapping) and set(data) == {"encoding", "columns"} and data["encoding"] == _FORM
+        if not known or not isinstance(data["columns"], list):
             raise ConfigError(
                 f"this is not an encoding of the form {_FORM!r}: {str(data)[:200]}. "
                 "Rows would be encoded differently from those the model learned from. "

@@ -73,10 +73,10 @@ class LabelRule:
         codes = (
             self._from_text(to_text(values)) if self.above is None else self._from_number(values, table.schema[self.column].kind)
         )
-        present = np.unique(codes)
+        present = [self.classes[int(code)] for code in np.unique(codes)]
         if len(present) < 2:
             raise DataError(
-                f"every row of label column {self.column!r} has class {self.classes[int(present[0])]!r}. "
+                f"the rows of label column {self.column!r} have, all together, the classes {present}. "
                 f"There is nothing to tell apart. The declared classes are {list(self.classes)}. "
                 "Check the column, the file and `above`."
             )

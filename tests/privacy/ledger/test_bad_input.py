@@ -156,8 +156,10 @@ def test_totals_changed_on_disk_are_not_charged_against(path: Path, make_block: 
 def test_a_read_only_ledger_is_told(path: Path) -> None:
     """SQLite opened read-only stands for a file that may not be written: it needs no other user and works as root."""
     closed_ledger(path)
-    with closing(store.Store(path, read_only=True)) as opened, pytest.raises(LedgerError, match="it is read-only"), opened:
-        pass
+    with closing(store.Store(path, read_only=True)) as opened:
+        newest = opened.last()
+        with pytest.raises(LedgerError, match="it is read-only"), opened:
+            opened.append(newest._replace(seq=newest.seq + 1))
     with Ledger.open(path) as ledger:
         assert ledger.head().count == 2
 

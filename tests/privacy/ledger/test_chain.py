@@ -59,4 +59,4 @@ def test_a_row_changed_in_any_field_is_refused(name: str) -> None:
     value = getattr(entry, name)
     other = value + 1 if isinstance(value, int) else value + "x" if isinstance(value, str) else b"\1" * 32
     with pytest.raises(LedgerError):
-        Sealer(KEY, "a" * 32).check(entry._replace(**{name: other}))
+        Sealer(KEY, "a" * 32).check(Entry(**{**entry._asdict(), name: other}))

@@ -1,6 +1,5 @@
 """A head is signed over every one of its fields and read back strictly."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -25,7 +24,7 @@ def test_a_head_changed_in_any_field_has_no_valid_signature(ledger: Ledger, name
     head = ledger.head()
     value = getattr(head, name)
     other = value + 1 if isinstance(value, int) else ("0" if value[0] != "0" else "1") + value[1:]
-    assert not dataclasses.replace(head, **{name: other}).signed_by_its_key()
+    assert not Head.from_json({**head.to_json(), name: other}).signed_by_its_key()
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def kill_many(path: Path, log: Path, kills: int, seed: int, work: Callable[[], N
     for _ in range(0, kills, 2):
         pair = [child(work), child(work)]
         for pid in pair:
-            time.sleep(moments.random() * 0.03)
+            time.sleep(moments.random() * 0.02)
             os.kill(pid, signal.SIGKILL)
         wait(pair)
 
