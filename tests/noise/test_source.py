@@ -150,9 +150,9 @@ def test_a_production_source_cannot_be_copied(way: Callable[[Any], Any]) -> None
 
 def test_a_production_source_cannot_be_seeded() -> None:
     with pytest.raises(TypeError):
-        OsSource(1)
+        OsSource(1)  # type: ignore[call-arg]
     with pytest.raises(TypeError):
-        OsSource.from_os(1)
+        OsSource.from_os(1)  # type: ignore[call-arg]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ class Risk:
     threshold  -- the risk above which a row counts in `above`; 0 < threshold <= 1.
     above      -- share of rows with 1 / |E| > threshold, so in classes smaller than 1 / threshold.
     unique     -- rows that are alone in their class.
+    class_sizes -- (rows of a class, number of such classes), smallest first.
     """
 
     rows: int
@@ -37,6 +38,7 @@ class Risk:
     threshold: float
     above: float
     unique: int
+    class_sizes: tuple[tuple[int, int], ...]
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -48,7 +50,7 @@ class Risk:
             "the attacker knows that the person is in the table and knows all quasi-identifiers; missing is a value of its own"
         )
 
-        def finding(name: str, value: float, unit: str) -> Finding:
+        def finding(name: str, value: float, unit: str, **more: object) -> Finding:
             return Finding(
                 kind="reidentification-risk",
                 name=f"{name}, {when}",
@@ -58,11 +60,11 @@ class Risk:
                 method=method,
                 n=self.rows,
                 assumption=assumption,
-                details={"classes": self.classes},
+                details={"classes": self.classes, **more},
             )
 
         return (
-            finding("highest risk", self.highest, "share"),
+            finding("highest risk", self.highest, "share", when=when, class_sizes=[list(pair) for pair in self.class_sizes]),
             finding("average risk", self.average, "share"),
             finding(f"rows above risk {self.threshold:g}", self.above, "share"),
             finding("unique rows", self.unique, "rows"),
@@ -90,6 +92,7 @@ def measure_risk(data: pa.Table, quasi: Sequence[str], *, threshold: float) -> R
         threshold=threshold,
         above=int(small.sum()) / rows,
         unique=int((sizes == 1).sum()),
+        class_sizes=tuple(zip(*(part.tolist() for part in np.unique(sizes, return_counts=True)), strict=True)),
     )
 
 

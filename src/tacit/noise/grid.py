@@ -21,6 +21,7 @@ ROUNDING_SHARE = 2.0**-10
 """Share of the clip norm that rounding both neighbours' sums to the grid may take."""
 
 _LARGEST_UNIT = 2.0**52  # sums and differences of two such integers are exact in float64
+_PIECE = 1 << 15  # checked at a time, so that intermediate arrays stay in the cache
 _SMALLEST_STEP, _LARGEST_STEP = 2.0**-900, 2.0**900  # units * step neither overflows nor underflows
 
 
@@ -69,16 +70,8 @@ class GridVector:
             raise ConfigError(f"a grid's step is a power of two, got {self.step}. Take it from grid_step(clip_norm, dimension).")
         _check_vector(self.units)
         units = self.units + 0.0
-        if not np.all(np.abs(units) < _LARGEST_UNIT):  # also refuses NaN
-            raise PrivacyError(
-                "a vector has values that are not finite or too large for its grid (2^52 steps or more). Rounding would not be "
-                "exact, so nothing was released. Check that every contribution is clipped and non-finite ones count as zero."
-            )
-        if not np.array_equal(np.rint(units), units):
-            raise PrivacyError(
-                "a vector has values off its grid. Their low bits could name the input, so nothing was released. "
-                "Build it with GridVector.from_sum(total, clip_norm)."
-            )
+        for start in range(0, len(units), _PIECE):
+            _check_units(units[start : start + _PIECE])
         units.flags.writeable = False
         object.__setattr__(self, "units", units)
 
@@ -118,6 +111,19 @@ def _checked_clip_norm(clip_norm: float) -> Fraction:
     if not 2.0**-400 <= clip_norm <= 2.0**400:
         raise ConfigError(f"clip_norm must be finite and > 0, got {clip_norm}. Start at 1.0 with inputs scaled to about 1.")
     return Fraction(clip_norm)
+
+
+def _check_units(units: NDArray[np.float64]) -> None:
+    if not np.all(np.abs(units) < _LARGEST_UNIT):  # also refuses NaN
+        raise PrivacyError(
+            "a vector has values that are not finite or too large for its grid (2^52 steps or more). Rounding would not be "
+            "exact, so nothing was released. Check that every contribution is clipped and non-finite ones count as zero."
+        )
+    if not np.array_equal(np.rint(units), units):
+        raise PrivacyError(
+            "a vector has values off its grid. Their low bits could name the input, so nothing was released. "
+            "Build it with GridVector.from_sum(total, clip_norm)."
+        )
 
 
 def _check_vector(values: NDArray[np.float64]) -> None:

@@ -145,6 +145,17 @@ class StudySettings(_Table):
         return self
 
     def _check_train(self, train: TrainTable) -> None:
+        if units := self._named(Role.UNIT):
+            raise ValueError(
+                f'column {units[0]!r} has role = "unit", but this version protects one row at a time: a person with several rows would be '
+                'protected less than the report says. Keep one row per person and give the column role = "ignore"'
+            )
+        undeclared = [name for name in self.features if self.columns[name].bounds is None and self.columns[name].categories is None]
+        if undeclared:
+            raise ValueError(
+                f"[train] uses columns without declared bounds or categories: {', '.join(undeclared)}. Write bounds = [low, high] or "
+                "categories = [...] from what you know, not from the data; or name the columns to use under [train] features"
+            )
         labels = self._named(Role.LABEL)
         if len(labels) != 1:
             raise ValueError(f'[train] needs exactly one column with role = "label"; there are {len(labels)}')

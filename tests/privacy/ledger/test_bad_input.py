@@ -158,7 +158,7 @@ def test_a_read_only_ledger_is_told(path: Path) -> None:
     closed_ledger(path)
     with closing(store.Store(path, read_only=True)) as opened:
         newest = opened.last()
-        with pytest.raises(LedgerError, match="it is read-only"), opened:
+        with pytest.raises(LedgerError, match="read-only"), opened:
             opened.append(newest._replace(seq=newest.seq + 1))
     with Ledger.open(path) as ledger:
         assert ledger.head().count == 2

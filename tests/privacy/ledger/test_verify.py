@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -44,20 +45,17 @@ def original(path: Path, make_block: MakeBlock) -> tuple[Path, Head]:
 
 
 def read(path: Path) -> list[Row]:
-    connection = sqlite3.connect(path)
-    rows = [list(row) for row in connection.execute("SELECT * FROM entries ORDER BY seq")]
-    connection.close()
-    return rows
+    with closing(sqlite3.connect(path)) as connection:
+        return [list(row) for row in connection.execute("SELECT * FROM entries ORDER BY seq")]
 
 
 def write(path: Path, rows: list[Row]) -> None:
     """Replace all rows, as someone with the file but not the key would."""
-    connection = sqlite3.connect(path)
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.execute("DELETE FROM entries")
-    connection.executemany(f"INSERT INTO entries VALUES ({', '.join('?' * len(FIELDS))})", rows)
-    connection.commit()
-    connection.close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("DELETE FROM entries")
+        connection.executemany(f"INSERT INTO entries VALUES ({', '.join('?' * len(FIELDS))})", rows)
+        connection.commit()
 
 
 def rechained(rows: list[Row], start: int, seal: Callable[[bytes], bytes]) -> list[Row]:
@@ -73,7 +71,7 @@ def rechained(rows: list[Row], start: int, seal: Callable[[bytes], bytes]) -> li
 def flip(value: int | str | bytes | None, dice: random.Random) -> int | str | bytes:
     """Change one bit of a stored field; a missing one appears."""
     if value is None:
-        return dice.choice([0, "x"])
+        return "x"
     if isinstance(value, int):
         return value ^ (1 << dice.randrange(40))
     raw = bytearray(value.encode() if isinstance(value, str) else value)

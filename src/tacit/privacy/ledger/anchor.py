@@ -1,8 +1,6 @@
 """A second place for the signed head, written after every row and before anyone may rely on that row."""
 
-import fcntl
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +8,9 @@ from tacit.errors import LedgerError
 from tacit.privacy.ledger import durable
 from tacit.privacy.ledger.chain import Entry
 from tacit.privacy.ledger.head import Head
+from tacit.privacy.ledger.turn import Turn
+
+_PATIENCE = 120.0  # seconds
 
 
 class Anchor:
@@ -38,16 +39,16 @@ class Anchor:
     def advance(self, head: Head, row: Callable[[int], Entry | None]) -> None:
         """Write this head unless the file has a newer one; `row` reads a row, to check what the file has against the ledger."""
         try:
-            lock = os.open(self.path.with_name(self.path.name + ".lock"), os.O_RDWR | os.O_CREAT, 0o600)
+            turn = Turn(self.path.with_name(f"{self.path.name}.lock"))
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX)  # processes write in order, so the anchor never goes back
+                turn.take(_PATIENCE)  # processes write in order, so the anchor never goes back
                 newest = self.read()
                 if newest is not None:
                     self.check(newest, head.ledger_id, row)
                 if newest is None or newest.count < head.count:
                     durable.replace(self.path, json.dumps(head.to_json()).encode())
             finally:
-                os.close(lock)
+                turn.close()
         except OSError as error:
             raise self._unusable(error) from None
 

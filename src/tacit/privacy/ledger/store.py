@@ -11,6 +11,7 @@ from types import TracebackType
 from tacit.errors import LedgerError
 from tacit.privacy.ledger import schema
 from tacit.privacy.ledger.chain import Entry
+from tacit.privacy.ledger.turn import Turn
 
 BUSY_SECONDS = 120.0
 
@@ -48,19 +49,25 @@ class Store:
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
         self._pid = os.getpid()
-        self._open = True
-        self._turn = threading.RLock()
+        self._open = False
+        self._threads = threading.RLock()
+        self._turn: Turn | None = None
         try:
             self._connection = connect(path, "ro" if read_only else "rw")
-        except sqlite3.Error as error:
-            raise unusable(path, error) from None
-        try:
+            self._open = True
             schema.check(self._connection, path)
             if not read_only:
+                self._turn = Turn(path.with_name(f"{path.name}.lock"))
                 _make_durable(self._connection)
         except sqlite3.Error as error:
             self.close()
             raise unusable(path, error) from None
+        except OSError as error:
+            self.close()
+            raise LedgerError(
+                f"the ledger {path} cannot be written: {error.strerror or error}. Nothing was charged or released. "
+                "Make its folder writable for you, and free some space."
+            ) from None
         except LedgerError:
             self.close()
             raise
@@ -79,13 +86,11 @@ class Store:
 
     def __enter__(self) -> "Store":
         connection = self.connection
-        self._turn.acquire()
+        self._threads.acquire()
         try:
-            connection.execute("BEGIN IMMEDIATE")
-        except BaseException as error:
-            self._turn.release()
-            if isinstance(error, sqlite3.Error):
-                raise unusable(self.path, error) from None
+            self._begin(connection)
+        except BaseException:
+            self._threads.release()
             raise
         return self
 
@@ -101,7 +106,9 @@ class Store:
         except sqlite3.Error as failed:
             raise unusable(self.path, failed) from None
         finally:
-            self._turn.release()
+            if self._turn is not None:
+                self._turn.give_back()
+            self._threads.release()
 
     def append(self, entry: Entry) -> None:
         """Insert a row, inside a transaction; raises RequestIdTaken when its request id, and so the row, is not new."""
@@ -174,15 +181,45 @@ class Store:
 
     def close(self) -> None:
         """Close the file; in a forked child only this copy is marked closed."""
-        with self._turn:
+        with self._threads:
             if self._open and os.getpid() == self._pid:
-                self._connection.close()
+                self._close()
             self._open = False
+
+    def __del__(self) -> None:
+        self.close()
+
+    def _begin(self, connection: sqlite3.Connection) -> None:
+        """Begin a write transaction, alone among all of tacit's processes until it ends.
+
+        SQLite 3.7.0 to 3.51.2 can lose a commit when one process writes while another moves the log into the file
+        (sqlite.org/wal.html, "The WAL-Reset Bug"), so commits, and the checkpoints they start, take turns.
+        """
+        if self._turn is None:
+            raise LedgerError(f"the ledger {self.path} was opened for reading: it is read-only here. Open it with Ledger.open.")
+        self._turn.take(BUSY_SECONDS)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            self._turn.give_back()
+            if isinstance(error, sqlite3.Error):
+                raise unusable(self.path, error) from None
+            raise
+
+    def _close(self) -> None:
+        if self._turn is None:
+            self._connection.close()
+            return
+        self._turn.take(BUSY_SECONDS)  # the last to close moves the log into the file
+        try:
+            self._connection.close()
+        finally:
+            self._turn.close()  # and gives the turn back
 
     def _one(self, query: str, values: tuple[object, ...]) -> Entry | None:
         connection = self.connection
         try:
-            with self._turn:  # never sees what another thread has not committed yet
+            with self._threads:  # never sees what another thread has not committed yet
                 row = connection.execute(query, values).fetchone()
         except sqlite3.Error as error:
             raise unusable(self.path, error) from None
@@ -191,7 +228,7 @@ class Store:
     def _page(self, seq: int) -> list[Entry]:
         connection = self.connection
         try:
-            with self._turn:
+            with self._threads:
                 return [Entry._make(row) for row in connection.execute(_PAGE, (seq,))]
         except sqlite3.Error as error:
             raise unusable(self.path, error) from None
