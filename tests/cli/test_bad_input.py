@@ -139,9 +139,9 @@ def test_a_study_that_is_written_wrongly(small: Path, old: str, new: str, words:
 
 
 def test_a_direct_identifier_given_as_an_ordinary_column(small: Path) -> None:
-    edit(small, '[columns.name]\nrole = "identifier"', '[columns.name]\nrole = "feature"\ncategories = ["x", "y"]')
-    answer = tacit("run", folder=small)
-    assert_clear(answer, 1, "'name'", "identifier")
+    edit(small, '[columns.id]\nrole = "identifier"\ntreat = "drop"', '[columns.id]\nrole = "feature"\ncategories = ["x", "y"]')
+    assert_clear(tacit("run", folder=small), 1, "'id'", 'role = "identifier"', "would name people")
+    assert not (small / "runs/small/anonymize").exists()
 
 
 def test_a_unit_column_is_refused_until_units_are_trained(small: Path) -> None:

@@ -1,11 +1,12 @@
 """Writes epsilon.json: exact epsilons of normal releases, integrated without anything of tacit or dp-accounting.
 
-    python tests/golden/integrate_epsilon.py            # some minutes; needs mpmath and SciPy
+    python tests/golden/integrate_epsilon.py            # ten minutes; needs mpmath and SciPy
 
 Zero-out-one neighbours in one dimension (that is the worst case): with P the law of the sum that holds the unit and Q the
 law of the one that does not, one release of noise sigma that draws the unit with probability q has
     Q = N(0, sigma^2),  P = (1 - q) N(0, sigma^2) + q N(1, sigma^2),  r(x) = P(x) / Q(x) = 1 - q + q exp((2x - 1) / (2 sigma^2)).
-Direction "remove" compares P with Q, "add" compares Q with P; epsilon is the larger of the two. Three ways, in 30-digit arithmetic:
+Direction "remove" compares P with Q, "add" compares Q with P; epsilon is the larger of the two.
+Three ways, in 30-digit arithmetic:
 
 normal    q = 1: delta = Phi(1/(2s) - e s) - exp(e) Phi(-1/(2s) - e s), s = sigma / sqrt(steps). Balle & Wang 2018,
           arXiv:1805.06530, Theorem 8. Solved for e.
@@ -47,6 +48,7 @@ COMPOSED = [  # sigma, q, steps, delta
     (1.0, 0.01, 1000, 1e-5),
     (1.0, 0.01, 10000, 1e-5),
     (1.0, 0.01, 10000, 1e-9),
+    (1.0, 0.01, 10000, 2e-10),
     (0.7, 0.002, 10000, 1e-6),
     (5.0, 0.2, 10000, 1e-5),
     (20.0, 0.01, 10000, 1e-5),
@@ -116,7 +118,7 @@ def contour(
         power = z + 1 if direction == "remove" else -z
         return mp.log(mp.fsum(weight * mp.exp(power * loss) for weight, loss in nodes))
 
-    step = mpf(min(c / 12, width(sigma, q, steps, direction, c) / 3)) / mpf(fine)
+    step = mpf(min(c / 12, width(sigma, q, steps, direction, c) / 8)) / mpf(fine)
     values: list[tuple[Any, Any]] = []
     while True:
         z = mp.mpc(c, step * len(values))

@@ -119,6 +119,14 @@ def test_declared_kinds_are_followed() -> None:
     assert read_table({"score": ["1.5", "2"]}).to_pydict() == {"score": ["1.5", "2"]}  # text of a data frame is not guessed at
 
 
+def test_numbers_become_text_each_by_itself() -> None:
+    """As whole numbers print, whatever else is in the column: pandas turns them into floats where one is missing."""
+    floats = [1.0, -0.0, 5.5e15, float(2**53), 0.1, 1e300, None]
+    texts = ["1", "0", "5500000000000000", "9007199254740992", "0.1", "1e+300", None]
+    assert read_table({"x": floats}, kinds={"x": Kind.TEXT}).column("x").to_pylist() == texts
+    assert read_table({"x": [5_500_000_000_000_000]}, kinds={"x": Kind.TEXT}).column("x").to_pylist() == texts[2:3]
+
+
 def test_numbers_that_stand_for_missing_count_in_numeric_columns() -> None:
     found = read_table({"n": [-9, 1], "x": [-9.0, 0.5], "s": ["-9", "a"]}, missing=("-9", "word", "1.5"))
     assert found.to_pydict() == {"n": [None, 1], "x": [None, 0.5], "s": [None, "a"]}

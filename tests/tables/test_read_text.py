@@ -83,9 +83,21 @@ def test_quoted_line_ends_quotes_and_every_kind_of_line_end_are_read(tmp_path: P
         assert _read(tmp_path, text) == {"name": ["Bo", "Cy"], "note": [f'said "no",{end}twice', '5" pipe']}
 
 
-def test_a_row_longer_than_a_block_is_read(tmp_path: Path) -> None:
-    long = "x" * (9 << 20)
-    assert _read(tmp_path, f'a,b\n1,{long}\n2,"{long}"\n') == {"a": [1, 2], "b": [long, long]}
+def test_a_row_longer_than_two_blocks_is_read(tmp_path: Path) -> None:
+    long = "x" * (20 << 20)
+    assert _read(tmp_path, f'a,b\n1,{long}\n2,""\n') == {"a": [1, 2], "b": [long, None]}
+
+
+def test_quoted_line_ends_are_read_wherever_a_block_ends(tmp_path: Path) -> None:
+    note = "line\n" * 40 + "end"
+    found = _read(tmp_path, "n,note\n" + f'1,"{note}"\n' * 60_000)
+    assert len(found["n"]) == 60_000
+    assert set(found["note"]) == {note}
+
+
+def test_a_record_cut_by_the_end_of_the_sample_does_not_count(tmp_path: Path) -> None:
+    text = "first;second;third,value\n" + f"{'x' * 995},1\n" * 100
+    assert list(_read(tmp_path, text)) == ["first;second;third", "value"]
 
 
 def test_a_byte_order_mark_and_compression_change_nothing(tmp_path: Path) -> None:

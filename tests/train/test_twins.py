@@ -6,7 +6,7 @@ from simple_training import plan
 from tacit.noise.grid import clip_target
 from tacit.noise.source import OsSource, Source, Zeros
 from tacit.train.plan import Plan
-from tacit.train.twins import CanaryTwins
+from tacit.train.torch.twins import CanaryTwins
 
 
 def twins(a_plan: Plan, source: Source, **more: object) -> CanaryTwins:

@@ -41,18 +41,25 @@ def _options(version: Annotated[bool, typer.Option("--version", callback=_versio
 
 def main() -> None:
     """Run the command line; every expected failure ends in one message and an exit code, without a traceback."""
+    code: object = 0
     try:
-        app(standalone_mode=True)
+        app()
+    except SystemExit as end:  # Typer's answer: its own usage errors are printed already
+        code = end.code
     except TacitError as error:
         _fail(f"{type(error).__name__}: {error}", error.exit_code)
     except KeyboardInterrupt:
-        _fail("Interrupted. Finished steps are kept, nothing half-written stays; run the same command again to resume.", 130)
+        code = _INTERRUPTED
     except OSError as error:
         if error.errno in _FULL:
             _fail(f"the disk is full or a limit on file size was reached ({error.filename or 'unnamed file'}). {_KEPT}", 1)
         _fail(f"{error.strerror or error}: {error.filename or ''}. {_KEPT}", 1)
+    if code == _INTERRUPTED:
+        _fail("Interrupted. Finished steps are kept, nothing half-written stays; run the same command again to resume.", _INTERRUPTED)
+    sys.exit(code)
 
 
+_INTERRUPTED = 130
 _KEPT = "Nothing half-written was kept and finished steps are unharmed. Free some space or fix the path, then run the same command again."
 
 
@@ -60,6 +67,6 @@ def _fail(message: str, code: int) -> None:
     sys.stderr.write(message.rstrip() + "\n")
     sys.stderr.flush()
     sys.stdout.flush()
-    if code == 130:  # threads of numerical libraries must not hold an interrupted command back
+    if code == _INTERRUPTED:  # threads of numerical libraries must not hold an interrupted command back
         os._exit(code)
     sys.exit(code)

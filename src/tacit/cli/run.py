@@ -23,11 +23,12 @@ def run(
     if epsilon is not None:
         loaded = loaded.with_epsilon(epsilon)
     if json:
-        _print_json(run_study(loaded, runs=runs, listener=Silent()))
-        return
-    with bars() as listener:
-        finished = run_study(loaded, runs=runs, listener=listener)
-    show(finished)
+        finished = run_study(loaded, runs=runs, listener=Silent())
+        _print_json(finished)
+    else:
+        with bars() as listener:
+            finished = run_study(loaded, runs=runs, listener=listener)
+        show(finished)
     refuse_contradicted(finished)
 
 
@@ -62,8 +63,13 @@ def refuse_contradicted(finished: "Run") -> None:
 def _print_json(finished: "Run") -> None:
     import json
 
+    from tacit.privacy.ledger import export
+
+    settings = finished.study.settings
+    budget = export(finished.study.beside(settings.ledger.path))["datasets"].get(settings.budget, {})
     records = {
         name: {"seconds": record.seconds, "key": record.key, "findings": [finding.to_json() for finding in record.findings]}
         for name, record in finished.records.items()
     }
-    typer.echo(json.dumps({"study": finished.study.settings.study.name, "folder": str(finished.folder), "records": records}, indent=2))
+    told = {"study": settings.study.name, "folder": str(finished.folder), **budget, "records": records}
+    typer.echo(json.dumps(told, indent=2))

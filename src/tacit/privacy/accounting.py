@@ -25,7 +25,7 @@ from typing import Any, Literal, Protocol
 from tacit.errors import ConfigError
 from tacit.privacy.events import Composed, Event, GaussianEvent, PoissonSampled, Repeated
 
-__all__ = ["Curve", "Method", "curve", "delta", "epsilon"]
+__all__ = ["Curve", "Method", "check_delta", "curve", "delta", "epsilon"]
 
 Method = Literal["pld", "rdp"]
 
@@ -36,7 +36,7 @@ FLOAT_ALLOWANCE = 1e-15
 RDP_ALLOWANCE = 1e-14
 """Renyi divergence added per composed release, at every order, for the float64 errors of its sums (about 1e-15)."""
 
-LEAST_NOISE, LEAST_PROBABILITY, MOST_RELEASES = 1e-3, 1e-9, 10**6
+LEAST_NOISE, MOST_NOISE, LEAST_PROBABILITY, MOST_RELEASES = 1e-3, 1e9, 1e-9, 10**6
 """Outside these, float64 has no room for the arithmetic, and no plan worth the name private lies there."""
 
 WIDEST_GAP = 1e-3
@@ -71,18 +71,15 @@ def epsilon(event: Event, delta: float, method: Method = "pld") -> float:
     Seconds: 0.05 to 0.3 for training plans of 100 to 10,000 steps; up to 3 for sampling probabilities under 1e-3.
     Raises ConfigError for a delta out of range, an unknown method or event, and when no finite epsilon holds.
     """
-    if not (isinstance(delta, int | float) and 0 < delta < 1):
-        raise ConfigError(
-            f"delta must be > 0 and < 1, got {delta!r}: normal noise has no finite epsilon at delta 0. Choose well under 1/n, as 1e-5."
-        )
+    check_delta(delta)
     found = curve(event, method)
     value = found.epsilon(delta)
     if math.isfinite(value):
         return value
     if delta < found.smallest_delta:
         raise ConfigError(
-            f"delta {delta:g} is too small for so many releases: float64 errors could reach a tenth of it, so a price would not be a "
-            f'bound. Use a delta of at least {found.smallest_delta:.2g}, or method="rdp".'
+            f"delta {delta:g} is too small for so many releases: float64 errors could reach a tenth of it, so a price "
+            f'would be no bound. Use a delta of at least {found.smallest_delta:.2g}, or method="rdp".'
         )
     raise ConfigError(f"no finite epsilon holds at delta {delta:g}: the noise is too small. Add noise, or use method='pld'.")
 
@@ -97,6 +94,15 @@ def delta(event: Event, epsilon: float, method: Method = "pld") -> float:
     if not (isinstance(epsilon, int | float) and 0 <= epsilon < math.inf):
         raise ConfigError(f"epsilon must be a finite number >= 0, got {epsilon!r}: it bounds a likelihood ratio. Try 1.0.")
     return curve(event, method).delta(epsilon)
+
+
+def check_delta(delta: float) -> None:
+    """Raise ConfigError unless 0 < delta < 1."""
+    if not (isinstance(delta, int | float) and 0 < delta < 1):
+        raise ConfigError(
+            f"delta must be > 0 and < 1, got {delta!r}: normal noise has no finite epsilon at delta 0. "
+            "Choose it well under 1/n, for example 1e-5."
+        )
 
 
 def curve(event: Event, method: Method = "pld") -> Curve:
@@ -145,18 +151,25 @@ def _parts(event: Event) -> list[_Part]:
     counts: dict[tuple[float, float], int] = {}
     for noise, probability, count in _flat(event, 1):
         counts[noise, probability] = counts.get((noise, probability), 0) + count
-    unsampled = [count / noise**2 for (noise, probability), count in counts.items() if probability == 1]
+    for (noise, probability), count in counts.items():
+        _check_room(noise, probability, count)
     parts = [_Part(noise_multiplier=n, probability=p, count=count) for (n, p), count in counts.items() if p < 1]
+    unsampled = [count / noise**2 for (noise, probability), count in counts.items() if probability == 1]
     if unsampled:
-        parts.append(_Part(noise_multiplier=math.fsum(unsampled) ** -0.5, probability=1.0, count=1))
-    for part in parts:
-        if part.noise_multiplier < LEAST_NOISE or part.probability < LEAST_PROBABILITY or part.count > MOST_RELEASES:
-            raise ConfigError(
-                f"cannot price {part.count} releases with noise multiplier {part.noise_multiplier:g} and sampling probability "
-                f"{part.probability:g}: float64 has no room for a bound there. Stay within noise >= {LEAST_NOISE:g} (unsampled "
-                f"releases count together), probability >= {LEAST_PROBABILITY:g} and {MOST_RELEASES} releases."
-            )
+        together = math.fsum(unsampled) ** -0.5
+        _check_room(together, 1.0, 1)
+        parts.append(_Part(noise_multiplier=together, probability=1.0, count=1))
     return parts
+
+
+def _check_room(noise: float, probability: float, count: int) -> None:
+    if LEAST_NOISE <= noise <= MOST_NOISE and probability >= LEAST_PROBABILITY and count <= MOST_RELEASES:
+        return
+    raise ConfigError(
+        f"cannot price {count} releases with noise multiplier {noise:g} and sampling probability {probability:g}: float64 has no "
+        f"room for a bound there. Stay within noise {LEAST_NOISE:g} to {MOST_NOISE:g} (unsampled releases count as one of less "
+        f"noise), probability >= {LEAST_PROBABILITY:g} and {MOST_RELEASES} releases."
+    )
 
 
 def _flat(event: Event, times: int) -> Iterator[tuple[float, float, int]]:

@@ -8,12 +8,13 @@ import math
 from collections.abc import Callable
 
 from tacit.errors import ConfigError
+from tacit.privacy.accounting import check_delta
 from tacit.privacy.events import GaussianEvent, PoissonSampled
 from tacit.privacy.pricing import epsilon_of
 
 __all__ = ["noise_multiplier_for", "steps_for"]
 
-_LEAST_NOISE, _MOST_NOISE = 1e-2, 1e6
+_LEAST_NOISE, _MOST_NOISE = 0.1, 1e6
 _MOST_STEPS = 10**6
 
 
@@ -26,9 +27,9 @@ def noise_multiplier_for(*, epsilon: float, delta: float, probability: float, st
     steps       -- all that will be paid for, spare steps included; >= 1.
     draws       -- normal values drawn in one step, as in `price`; >= 0.
     About six PLD prices: under a second for 200 steps at probability 0.05.
-    Raises ConfigError when an argument is out of range or no noise from 0.01 to 1,000,000 fits the target.
+    Raises ConfigError when an argument is out of range or no noise from 0.1 to 1,000,000 is the answer.
     """
-    _check_target(epsilon, steps)
+    _check_target(epsilon, delta, steps)
 
     def excess(k: int) -> float:
         return _log_ratio(epsilon_of(_event(_noise(-k), probability), steps=steps, delta=delta, draws=draws), epsilon)
@@ -40,12 +41,13 @@ def noise_multiplier_for(*, epsilon: float, delta: float, probability: float, st
     found = _largest_fitting(excess, min(max(-_noise_index(guess), lowest), highest), 100, lowest, highest)
     if found is None:
         raise ConfigError(
-            f"no noise multiplier up to {_MOST_NOISE:g} makes {steps} steps cost at most epsilon {epsilon:g} at delta {delta:g}: delta is "
-            "too small for the tail that float64 noise lacks or the errors of float64 sums. Use fewer steps or a larger delta."
+            f"no noise multiplier up to {_MOST_NOISE:g} makes {steps} steps cost at most epsilon {epsilon:g} at delta {delta:g}: "
+            "delta is too small for the tail that drawn noise lacks or the errors of float64 sums. Use fewer steps or more delta."
         )
     if found == highest:
         raise ConfigError(
-            f"epsilon {epsilon:g} is met even by a noise multiplier of {_LEAST_NOISE:g}: it promises nothing. Choose between 0.5 and 8."
+            f"epsilon {epsilon:g} is met even by a noise multiplier of {_LEAST_NOISE:g}, less than any plan should have: "
+            "either epsilon is so large or delta * n so near 1 that nothing is promised. Choose epsilon between 0.5 and 8."
         )
     return _noise(-found)
 
@@ -56,7 +58,7 @@ def steps_for(*, epsilon: float, delta: float, probability: float, noise_multipl
     Arguments as in `noise_multiplier_for`.
     Raises ConfigError when an argument is out of range, and when a single step costs more than epsilon, saying what would fit.
     """
-    _check_target(epsilon, 1)
+    _check_target(epsilon, delta, 1)
     event = _event(noise_multiplier, probability)
 
     def excess(k: int) -> float:
@@ -70,14 +72,17 @@ def steps_for(*, epsilon: float, delta: float, probability: float, noise_multipl
     single = epsilon_of(event, steps=1, delta=delta, draws=draws)
     enough = noise_multiplier_for(epsilon=epsilon, delta=delta, probability=probability, steps=1, draws=draws)
     raise ConfigError(
-        f"not even one step fits: with noise multiplier {noise_multiplier:g} and sampling probability {probability:g} it costs epsilon "
-        f"{single:.4g} at delta {delta:g}, the target is {epsilon:g}. One step fits from noise multiplier {enough:g} on."
+        f"not even one step fits: with noise multiplier {noise_multiplier:g} and sampling probability {probability:g} it costs "
+        f"epsilon {single:.4g} at delta {delta:g}, the target is {epsilon:g}. One step fits from noise multiplier {enough:g} on."
     )
 
 
-def _check_target(epsilon: float, steps: int) -> None:
+def _check_target(epsilon: float, delta: float, steps: int) -> None:
+    check_delta(delta)
     if isinstance(epsilon, bool) or not isinstance(epsilon, int | float) or not 0 < epsilon < math.inf:
-        raise ConfigError(f"the target epsilon must be a finite number > 0, got {epsilon!r}: at 0 nothing may be learned. Try 3.0.")
+        raise ConfigError(
+            f"the target epsilon must be a finite number > 0, got {epsilon!r}: at 0 nothing may be learned. Try 3.0."
+        )
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise ConfigError(f"steps must be a whole number >= 1, got {steps!r}: noise is fixed for a whole plan before it starts.")
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tacit.errors import ConfigError
 from tacit.noise import missing_mass
-from tacit.privacy.accounting import curve
+from tacit.privacy.accounting import check_delta, curve
 from tacit.privacy.block import Block
 from tacit.privacy.events import GaussianEvent, PoissonSampled, Repeated
 from tacit.privacy.guarantee import Guarantee
@@ -44,8 +44,8 @@ def price(
     epsilon = epsilon_of(event, steps=free.paid_steps, delta=delta, draws=draws)
     if not math.isfinite(epsilon):
         raise ConfigError(
-            f"no finite epsilon holds for {free.paid_steps} steps of this plan at delta {delta:g}: its noise is too small, or delta is, "
-            "for the tail that float64 noise lacks and the errors of float64 sums. Add noise, or choose a larger delta."
+            f"no finite epsilon holds for {free.paid_steps} steps of this plan at delta {delta:g}: its noise is too small, or "
+            "delta is, for the tail that drawn noise lacks and the errors of float64 sums. Add noise, or choose a larger delta."
         )
     return replace(free, guarantee=Guarantee(epsilon=epsilon, delta=delta, unit=unit))
 
@@ -57,17 +57,16 @@ def epsilon_of(event: GaussianEvent | PoissonSampled, *, steps: int, delta: floa
     epsilon is read off the curve at delta less that share; infinity when the share is all of delta, or no epsilon holds.
     Raises ConfigError when delta or draws is out of range.
     """
-    if not 0 < delta < 1:
-        raise ConfigError(
-            f"delta must be > 0 and < 1, got {delta!r}: normal noise has no finite epsilon at delta 0. Choose well under 1/n, as 1e-5."
-        )
+    check_delta(delta)
     if isinstance(draws, bool) or not isinstance(draws, int) or draws < 0:
-        raise ConfigError(f"draws must be a whole number >= 0, got {draws!r}: it is the length of the vector that one step releases.")
+        raise ConfigError(
+            f"draws must be a whole number >= 0, got {draws!r}: it is the length of the vector that one step releases."
+        )
     missing = steps * missing_mass(draws)
     found = curve(Repeated(event=event, count=steps))
     epsilon, share = found.epsilon(delta), 0.0
     while math.isfinite(epsilon) and missing * (1 + _exp(epsilon)) > share:
-        share = 2 * missing * (1 + _exp(epsilon))  # twice what this epsilon needs, so that the next one, a little larger, fits
+        share = 1.1 * missing * (1 + _exp(epsilon))  # more than this epsilon needs: the next one is a little larger
         epsilon = found.epsilon(delta - share) if share < delta else math.inf
     return epsilon
 

@@ -193,7 +193,6 @@ def _arrow(text: bytes, width: int, delimiter: str, quoted: bool, ragged: list[i
     try:
         return read(_BLOCK)
     except pa.ArrowInvalid:  # a row longer than a block; any other fault comes again
-        ragged.clear()
         return read(min(len(text) + 1, _LARGEST_BLOCK))
 
 

@@ -172,8 +172,9 @@ def _numbers(values: pa.ChunkedArray, bounds: Bounds) -> NDArray[np.float64]:
 def _scaled(values: pa.ChunkedArray, bounds: Bounds) -> NDArray[np.float64]:
     """Return the two features of a numeric column, shape (n, 2)."""
     missing = pc.is_null(values).to_numpy()
+    # Rounding is monotone, so a clipped value never leaves [-1, 1].
     scaled = (np.clip(_numbers(values, bounds), bounds.low, bounds.high) - bounds.low) / (bounds.high - bounds.low) * 2 - 1
-    return np.column_stack([np.where(missing, 0.0, np.clip(scaled, -1.0, 1.0)), missing])
+    return np.column_stack([np.where(missing, 0.0, scaled), missing])
 
 
 def _places(values: pa.ChunkedArray, categories: Categories) -> NDArray[np.int64]:

@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from tacit.train.sklearn import PrivateClassifier
     from tacit.train.torch.plain import train_plain
     from tacit.train.torch.private import PrivateTraining, make_private
-    from tacit.train.trainer import Trainer
-    from tacit.train.twins import CanaryTwins
+    from tacit.train.trainer import Checkpoints, Network, Trainer
+    from tacit.train.torch.twins import CanaryTwins
 
 _PUBLIC = {
-    "CanaryTwins": "tacit.train.twins",
+    "CanaryTwins": "tacit.train.torch.twins",
+    "Checkpoints": "tacit.train.trainer",
+    "Network": "tacit.train.trainer",
     "Plan": "tacit.train.plan",
     "PoissonSampler": "tacit.train.samplers",
     "PrivateClassifier": "tacit.train.sklearn",
@@ -25,6 +27,8 @@ _PUBLIC = {
 
 __all__ = [
     "CanaryTwins",
+    "Checkpoints",
+    "Network",
     "Plan",
     "PoissonSampler",
     "PrivateClassifier",

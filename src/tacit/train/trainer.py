@@ -92,7 +92,8 @@ class Trainer:
 
         from tacit.train.torch import network as shapes
         from tacit.train.torch.checkpoint import load, save
-        from tacit.train.torch.private import PrivateTraining
+        from tacit.train.torch.private import PrivateTraining, trainable_size
+        from tacit.train.torch.threads import threads_for
 
         check_rows(features, labels, len(classes))
         model = shapes.build(features.shape[1], self.network.hidden, len(classes), self.network.activation)
@@ -106,16 +107,17 @@ class Trainer:
 
         tensors = (torch.from_numpy(features).float(), torch.from_numpy(labels).long())
         private = PrivateTraining(model, optimizer, tensors, self.plan, pay=pay, source=self._source, first_step=first_step)
-        for rows, targets in private.batches():
-            before = private.step
-            private.backward(torch.nn.functional.cross_entropy(model(rows), targets, reduction="none"))
-            optimizer.step()
-            if private.step == before:  # a further micro-batch of the same step follows
-                continue
-            if checkpoints is not None and private.step % self.plan.block.checkpoint_every == 0:
-                save(checkpoints.path, checkpoints.key, request_id, model, optimizer, private.step)
-            if on_step is not None:
-                on_step(private.step, self.plan.steps)
+        with threads_for(self.plan.batch_size, trainable_size(model)):
+            for rows, targets in private.batches():
+                before = private.step
+                private.backward(torch.nn.functional.cross_entropy(model(rows), targets, reduction="none"))
+                optimizer.step()
+                if private.step == before:  # a further micro-batch of the same step follows
+                    continue
+                if checkpoints is not None and private.step % self.plan.block.checkpoint_every == 0:
+                    save(checkpoints.path, checkpoints.key, request_id, model, optimizer, private.step)
+                if on_step is not None:
+                    on_step(private.step, self.plan.steps)
         if private.step == 0:
             raise RunError(
                 f"all {self.plan.block.paid_steps} steps paid for under {request_id!r} were claimed by runs that left no checkpoint, so "

@@ -147,3 +147,14 @@ def test_a_charge_that_cannot_be_anchored_hands_out_nothing_and_can_be_resumed(
     with Ledger.open(path) as ledger:
         assert ledger.spent("survey").epsilon == 0.25
         assert ledger.resume("one").steps_left == 25
+
+
+def test_a_record_repeated_after_its_anchor_failed_is_anchored_then(path: Path, tmp_path: Path) -> None:
+    anchor = tmp_path / "unplugged" / "head.json"
+    with Ledger.open(path, anchor=anchor) as ledger:
+        for _ in range(2):
+            with pytest.raises(LedgerError, match=r"anchor .* cannot be used"):
+                ledger.record("not-dp", dataset="survey", request_id="one", what="a table")
+        anchor.parent.mkdir()
+        entry = ledger.record("not-dp", dataset="survey", request_id="one", what="a table")
+    assert Head.from_json(json.loads(anchor.read_text())).count == entry.seq == 2

@@ -12,6 +12,7 @@ import pytest
 from tacit.errors import LedgerError
 from tacit.privacy.block import Block
 from tacit.privacy.ledger import Ledger, store, verify
+from tacit.privacy.ledger.turn import Turn
 
 MakeBlock = Callable[..., Block]
 Worker = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -69,6 +70,21 @@ def test_a_locked_ledger_is_told_after_a_while(path: Path, monkeypatch: pytest.M
         holder.close()
         assert ledger.find("a") is None
         ledger.record("read-only", dataset="survey", request_id="a", what="profile")
+
+
+def test_writers_take_turns_so_that_no_commit_meets_a_checkpoint(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever holds the turn keeps every other charge out, even one that SQLite itself would let in."""
+    closed_ledger(path)
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
+    holder = Turn(path.with_name("ledger.sqlite.lock"))
+    holder.take(1.0)
+    with Ledger.open(path) as ledger:
+        with pytest.raises(LedgerError, match="another process holds"):
+            ledger.record("read-only", dataset="survey", request_id="a", what="profile")
+        holder.give_back()
+        ledger.record("read-only", dataset="survey", request_id="a", what="profile")
+        holder.take(1.0)  # given back after the charge
+    holder.close()
 
 
 def test_a_ledger_of_a_newer_version_is_left_alone(path: Path) -> None:

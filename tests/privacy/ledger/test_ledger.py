@@ -226,6 +226,12 @@ def test_a_change_by_another_process_is_seen_at_the_next_charge(path: Path, make
         reserve(two, make_block(), "two")
         with pytest.raises(BudgetExceeded):
             reserve(one, make_block(), "three")
+        two.grant("survey", epsilon=0.25, delta=0.0)
+        reserve(one, make_block(), "three")
+        two.record("read-only", dataset="survey", request_id="profile", what="profile")
+        assert one.record("read-only", dataset="survey", request_id="profile", what="profile").seq == 6
+        assert one.spent("survey") == two.spent("survey") == Budget(epsilon=0.75, delta=3e-6)
+    assert verify(path).ok
 
 
 amounts = st.integers(1, 3_000_000_000).map(lambda units: units / 1e9)

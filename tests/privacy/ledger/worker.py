@@ -80,12 +80,16 @@ def step(path: Path, log: Path) -> None:
 
 
 def kill_many(path: Path, log: Path, kills: int, seed: int, work: Callable[[], None]) -> None:
-    """Run two children at a time and kill -9 each at a random moment."""
+    """Run two children at a time and kill -9 each at a random moment of its first few charges, however slow the disk."""
     moments = random.Random(seed)
+    began = time.perf_counter()
+    for _ in range(5):
+        release(log.with_name("pace"), "a line")
+    longest = 0.005 + time.perf_counter() - began
     for _ in range(0, kills, 2):
         pair = [child(work), child(work)]
         for pid in pair:
-            time.sleep(moments.random() * 0.02)
+            time.sleep(moments.random() * longest)
             os.kill(pid, signal.SIGKILL)
         wait(pair)
 

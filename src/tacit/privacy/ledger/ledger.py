@@ -1,12 +1,13 @@
 """The ledger: every access to private data is a row, durable before anything is released."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
-from tacit.errors import ConfigError, LedgerError
+from tacit.errors import BudgetExceeded, ConfigError, LedgerError
 from tacit.privacy.block import Block
 from tacit.privacy.ledger import chain, founding, keys, refusals
 from tacit.privacy.ledger.anchor import Anchor
@@ -14,10 +15,11 @@ from tacit.privacy.ledger.blocks import Priced, block_from_json, canonical
 from tacit.privacy.ledger.chain import Entry, Sealer
 from tacit.privacy.ledger.head import Head, sign
 from tacit.privacy.ledger.reservation import Reservation
-from tacit.privacy.ledger.store import RequestIdTaken, Store
+from tacit.privacy.ledger.store import RequestIdTaken, RowTaken, Store
 from tacit.privacy.ledger.units import LARGEST, Budget, granting
 
 _NOTHING = Budget(epsilon=0.0, delta=0.0)
+Totals = tuple[int, int, int, int]  # granted epsilon and delta, spent epsilon and delta, in units
 
 
 class Ledger:
@@ -90,17 +92,15 @@ class Ledger:
                 "It bounds what may ever be learned about one person; epsilon 3 and delta 1e-5 are a common start."
             )
         body = canonical({"delta": float(delta), "epsilon": float(epsilon), "note": str(note)})
-        with self._store:
-            last, totals = self._tail(dataset)
-            more_epsilon, more_delta = granting(epsilon, delta)
+        more_epsilon, more_delta = granting(epsilon, delta)
+
+        def add(last: Entry, totals: Totals) -> Entry:
             granted = (totals[0] + more_epsilon, totals[1] + more_delta)
             if granted[0] > LARGEST or granted[1] >= 10**18:
-                raise ConfigError(
-                    f"with this grant dataset {dataset!r} would have {Budget.from_units(*granted)}: that promises nothing to "
-                    "anyone. Nothing was granted. Grant less; delta belongs well under 1 / number of people."
-                )
-            entry = self._append(last, chain.GRANT, dataset, None, body, (*granted, *totals[2:]))
-        return self._anchored(entry)
+                raise refusals.grant_too_large(dataset, granted)
+            return self._entry(last, chain.GRANT, dataset, None, body, (*granted, *totals[2:]))
+
+        return self._write(dataset, add)
 
     def reserve(self, block: Block, *, dataset: str, request_id: str, purpose: str) -> Reservation:
         """Charge a block at its full price and return the right to run its steps; durable when it returns.
@@ -118,19 +118,23 @@ class Ledger:
         _, text, epsilon, delta = priced
         body = f'{{"block":{text},"purpose":{canonical(purpose)}}}'
         claimed = min(block.checkpoint_every, block.paid_steps)
+
+        def charge(last: Entry, totals: Totals) -> Entry:
+            granted_epsilon, granted_delta, spent_epsilon, spent_delta = totals
+            spent_epsilon += epsilon
+            spent_delta += delta
+            if spent_epsilon > granted_epsilon or spent_delta > granted_delta:
+                raise refusals.budget(dataset, (epsilon, delta), totals)
+            totals = (granted_epsilon, granted_delta, spent_epsilon, spent_delta)
+            return self._entry(last, chain.DP, dataset, request_id, body, totals, claimed=claimed)
+
         try:
-            with self._store:
-                last, (granted_epsilon, granted_delta, spent_epsilon, spent_delta) = self._tail(dataset)
-                if spent_epsilon + epsilon > granted_epsilon or spent_delta + delta > granted_delta:
-                    if taken := self._store.find(request_id):
-                        raise refusals.request_id_taken(taken)
-                    left = (granted_epsilon - spent_epsilon, granted_delta - spent_delta)
-                    raise refusals.budget(dataset, (epsilon, delta), left, (granted_epsilon, granted_delta))
-                totals = (granted_epsilon, granted_delta, spent_epsilon + epsilon, spent_delta + delta)
-                entry = self._append(last, chain.DP, dataset, request_id, body, totals, claimed=claimed)
-        except RequestIdTaken:
-            raise refusals.request_id_taken(self._store.find(request_id)) from None
-        self._anchored(entry)
+            entry = self._write(dataset, charge)
+        except (RequestIdTaken, BudgetExceeded) as refusal:
+            taken = self._store.find(request_id)
+            if isinstance(refusal, BudgetExceeded) and taken is None:
+                raise
+            raise refusals.request_id_taken(taken) from None
         return Reservation(entry, block, (0, claimed), self._claim)
 
     def resume(self, request_id: str) -> Reservation:
@@ -174,16 +178,12 @@ class Ledger:
                 "Turn arrays into lists and leave out NaN."
             ) from None
         try:
-            with self._store:
-                last, totals = self._tail(dataset)
-                entry = self._append(last, kind, dataset, request_id, body, totals)
+            return self._write(dataset, lambda last, totals: self._entry(last, kind, dataset, request_id, body, totals))
         except RequestIdTaken:
             taken = self._store.find(request_id)
-            if taken is None or (taken.kind, taken.dataset, taken.body) != (kind, dataset, body):
-                raise refusals.request_id_taken(taken) from None
-            self._trust(taken)
-            entry = taken
-        return self._anchored(entry)
+        if taken is None or (taken.kind, taken.dataset, taken.body) != (kind, dataset, body):
+            raise refusals.request_id_taken(taken)
+        return self._anchored(self._trust(taken))
 
     def spent(self, dataset: str) -> Budget:
         """What the dataset's dp entries cost together; `not_dp` lists the releases that have no epsilon."""
@@ -228,15 +228,19 @@ class Ledger:
 
     def _claim(self, entry: Entry, block: Block) -> tuple[int, int]:
         """Durably claim the block's next window for one run; returns (first, end), equal when no step is left."""
-        with self._store:
-            last, totals = self._tail(entry.dataset)
-            newest = self._trust(self._store.last_claim(entry.seq) or entry)
-            start = newest.claimed or 0
-            end = min(start + block.checkpoint_every, block.paid_steps)
-            if end > start:
-                last = self._append(last, chain.STEPS, entry.dataset, None, "{}", totals, block=entry.seq, claimed=end)
-        self._anchored(last)
-        return start, end
+        window = (0, 0)
+
+        def claim(last: Entry, totals: Totals) -> Entry:
+            nonlocal window
+            start = self._trust(self._store.last_claim(entry.seq) or entry).claimed or 0
+            window = (start, min(start + block.checkpoint_every, block.paid_steps))
+            if window[0] == window[1]:
+                raise BudgetExceeded("every step paid for is claimed")
+            return self._entry(last, chain.STEPS, entry.dataset, None, "{}", totals, block=entry.seq, claimed=window[1])
+
+        with suppress(BudgetExceeded):  # the reservation says so, when a step is asked for
+            self._write(entry.dataset, claim)
+        return window
 
     def _newest(self, dataset: str) -> Entry | None:
         entry = self._store.last_of(dataset)
@@ -247,35 +251,49 @@ class Ledger:
             self._sealer.check(entry)
         return entry
 
-    def _tail(self, dataset: str) -> tuple[Entry, tuple[int, int, int, int]]:
-        """Return the newest row and the dataset's running totals, inside the write transaction."""
-        last = self._own
-        if last is None or self._store.tip() != (last.seq, last.hash):  # another process wrote since
-            last = self._trust(self._store.last())
-        newest = last if last.dataset == dataset else self._newest(dataset)
-        return last, newest[8:12] if newest else (0, 0, 0, 0)
+    def _write(self, dataset: str, draft: Callable[[Entry, Totals], Entry]) -> Entry:
+        """Make the next row from the newest one and the dataset's running totals, durably.
 
-    def _append(
+        What this ledger itself wrote last is taken for the newest row first: if it no longer is, the row's number is taken and
+        nothing was written. Then, or when the draft refuses, the file is read.
+        """
+        own = self._own
+        if own is not None and own.dataset == dataset:
+            try:
+                with self._store as store:
+                    entry = store.append(draft(own, own[8:12]))
+                return self._written(entry)
+            except (RowTaken, BudgetExceeded):
+                pass
+        with self._store as store:
+            last = self._trust(store.last())
+            newest = last if last.dataset == dataset else self._newest(dataset)
+            entry = store.append(draft(last, newest[8:12] if newest else (0, 0, 0, 0)))
+        return self._written(entry)
+
+    def _written(self, entry: Entry) -> Entry:
+        self._own = entry
+        return self._anchored(entry)
+
+    def _entry(
         self,
         last: Entry,
         kind: str,
         dataset: str,
         request_id: str | None,
         body: str,
-        totals: tuple[int, int, int, int],
+        totals: Totals,
         *,
         block: int | None = None,
         claimed: int | None = None,
     ) -> Entry:
-        entry = self._sealer.sealed(
+        """Return the sealed row that follows `last`."""
+        return self._sealer.sealed(
             (last.seq + 1, time.time_ns(), kind, dataset, request_id, block, claimed, body, *totals, last.hash)
         )
-        self._store.append(entry)
-        return entry
 
     def _anchored(self, entry: Entry) -> Entry:
         """After the commit: the anchor knows the row before the caller does."""
-        self._own = entry
         if self._anchor is not None:
             self._anchor.advance(self._head(entry), self._store.at)
         return entry

@@ -8,8 +8,12 @@ from tacit.privacy.ledger.chain import DP, Entry
 from tacit.privacy.ledger.units import Budget
 
 
-def budget(dataset: str, cost: tuple[int, int], left: tuple[int, int], granted: tuple[int, int]) -> BudgetExceeded:
-    """The dataset's grant does not hold the block. All in units of 1e-9 (epsilon) and 1e-18 (delta); printed exactly."""
+def budget(dataset: str, cost: tuple[int, int], totals: tuple[int, int, int, int]) -> BudgetExceeded:
+    """The dataset's grant does not hold the block. All in units of 1e-9 (epsilon) and 1e-18 (delta); printed exactly.
+
+    totals -- epsilon and delta granted, epsilon and delta spent.
+    """
+    granted, left = totals[:2], (totals[0] - totals[2], totals[1] - totals[3])
     asked, rest, whole = (Budget.from_units(*units) for units in (cost, left, granted))
     command = f"tacit ledger grant {shlex.quote(dataset)} --epsilon {asked.epsilon!r} --delta {asked.delta!r}"
     if granted == (0, 0):
@@ -26,6 +30,13 @@ def budget(dataset: str, cost: tuple[int, int], left: tuple[int, int], granted: 
         f"this plan costs epsilon {asked.epsilon!r} at delta {asked.delta!r}; for dataset {dataset!r} the ledger has epsilon "
         f"{rest.epsilon!r} left of {whole.epsilon!r} and delta {rest.delta!r} left of {whole.delta!r}.\n"
         f"Nothing was reserved or released. {fits}`{command}`."
+    )
+
+
+def grant_too_large(dataset: str, granted: tuple[int, int]) -> ConfigError:
+    return ConfigError(
+        f"with this grant dataset {dataset!r} would have {Budget.from_units(*granted)}: that promises nothing to anyone. "
+        "Nothing was granted. Grant less; delta belongs well under 1 / number of people."
     )
 
 

@@ -16,7 +16,6 @@ from tacit.privacy.ledger.turn import Turn
 BUSY_SECONDS = 120.0
 
 _SELECT = f"SELECT {schema.COLUMNS} FROM entries"
-_TIP = "SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1"
 _LAST = f"{_SELECT} ORDER BY seq DESC LIMIT 1"
 _LAST_OF_DATASET = f"{_SELECT} WHERE dataset = ? ORDER BY seq DESC LIMIT 1"
 _LAST_OF_BLOCK = f"{_SELECT} WHERE block = ? ORDER BY seq DESC LIMIT 1"
@@ -38,6 +37,10 @@ _REASONS = {  # SQLite's primary result codes: what happened, what to do
 
 class RequestIdTaken(LedgerError):
     """Another row has this request id; the caller says which."""
+
+
+class RowTaken(LedgerError):
+    """Another process has written a row of this number; the caller reads on and tries again."""
 
 
 class Store:
@@ -85,12 +88,26 @@ class Store:
         return self._connection
 
     def __enter__(self) -> "Store":
-        connection = self.connection
+        """Begin a write transaction, alone among all of tacit's processes until it ends.
+
+        SQLite 3.7.0 to 3.51.2 can lose a commit when one process writes while another moves the log into the file
+        (sqlite.org/wal.html, "The WAL-Reset Bug"), so commits, and the checkpoints they start, take turns.
+        """
+        connection, turn = self.connection, self._turn
+        if turn is None:
+            raise LedgerError(f"the ledger {self.path} was opened for reading: it is read-only here. Open it with Ledger.open.")
         self._threads.acquire()
         try:
-            self._begin(connection)
-        except BaseException:
+            turn.take(BUSY_SECONDS)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+            except BaseException:
+                turn.give_back()
+                raise
+        except BaseException as error:
             self._threads.release()
+            if isinstance(error, sqlite3.Error):
+                raise unusable(self.path, error) from None
             raise
         return self
 
@@ -110,21 +127,17 @@ class Store:
                 self._turn.give_back()
             self._threads.release()
 
-    def append(self, entry: Entry) -> None:
-        """Insert a row, inside a transaction; raises RequestIdTaken when its request id, and so the row, is not new."""
+    def append(self, entry: Entry) -> Entry:
+        """Insert a row, inside a transaction; raises RequestIdTaken when its request id is taken, RowTaken when its number is."""
         try:
             self._connection.execute(_INSERT, entry)
         except sqlite3.IntegrityError as error:
-            raise RequestIdTaken(str(error)) from None
+            raise (RequestIdTaken if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE else RowTaken)(
+                str(error)
+            ) from None
         except sqlite3.Error as error:
             raise unusable(self.path, error) from None
-
-    def tip(self) -> tuple[int, bytes] | None:
-        """Return number and hash of the newest row, inside a transaction."""
-        try:
-            return self._connection.execute(_TIP).fetchone()  # type: ignore[no-any-return]
-        except sqlite3.Error as error:
-            raise unusable(self.path, error) from None
+        return entry
 
     def last(self) -> Entry:
         """Return the newest row; a ledger has at least the row that founds it."""
@@ -183,38 +196,10 @@ class Store:
         """Close the file; in a forked child only this copy is marked closed."""
         with self._threads:
             if self._open and os.getpid() == self._pid:
-                self._close()
+                self._connection.close()  # the last to close moves the log into the file; SQLite then keeps all others out
+                if self._turn is not None:
+                    self._turn.close()
             self._open = False
-
-    def __del__(self) -> None:
-        self.close()
-
-    def _begin(self, connection: sqlite3.Connection) -> None:
-        """Begin a write transaction, alone among all of tacit's processes until it ends.
-
-        SQLite 3.7.0 to 3.51.2 can lose a commit when one process writes while another moves the log into the file
-        (sqlite.org/wal.html, "The WAL-Reset Bug"), so commits, and the checkpoints they start, take turns.
-        """
-        if self._turn is None:
-            raise LedgerError(f"the ledger {self.path} was opened for reading: it is read-only here. Open it with Ledger.open.")
-        self._turn.take(BUSY_SECONDS)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-        except BaseException as error:
-            self._turn.give_back()
-            if isinstance(error, sqlite3.Error):
-                raise unusable(self.path, error) from None
-            raise
-
-    def _close(self) -> None:
-        if self._turn is None:
-            self._connection.close()
-            return
-        self._turn.take(BUSY_SECONDS)  # the last to close moves the log into the file
-        try:
-            self._connection.close()
-        finally:
-            self._turn.close()  # and gives the turn back
 
     def _one(self, query: str, values: tuple[object, ...]) -> Entry | None:
         connection = self.connection

@@ -16,12 +16,13 @@ class Turn:
     The lock file is never the guarded file itself: closing any descriptor of an SQLite file drops SQLite's own locks on it.
     """
 
-    __slots__ = ("_descriptor", "path")
+    __slots__ = ("_descriptor", "_file", "path")
 
     def __init__(self, path: Path) -> None:
         """Make the lock file if it is absent; raises OSError when that is impossible."""
         self.path = path
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        self._file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "rb")  # closes itself when forgotten
+        self._descriptor = self._file.fileno()
 
     def take(self, patience: float) -> None:
         """Wait for the lock; raises LedgerError after `patience` seconds."""
@@ -34,7 +35,7 @@ class Turn:
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        self._file.close()
 
     def _wait(self, deadline: float) -> None:
         nap = _LONGEST_NAP / 32

@@ -49,5 +49,3 @@ class Gaussian:
         rounding (tacit.noise.grid). The noise core's missing tail mass is charged to delta by `price(draws=...)`.
         """
         return GaussianEvent(noise_multiplier=self.noise_multiplier)
-
-

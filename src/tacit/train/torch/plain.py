@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from tacit.models.dense import DenseNetwork
 from tacit.train.torch import network as shapes
+from tacit.train.torch.private import trainable_size
+from tacit.train.torch.threads import threads_for
 from tacit.train.trainer import Network, check_rows
 
 
@@ -37,11 +39,12 @@ def train_plain(
         return value.detach()
 
     last = float("inf")
-    for epoch in range(epochs):
-        value = float(optimizer.step(loss))  # type: ignore[arg-type]
-        if on_step is not None:
-            on_step(epoch + 1, epochs)
-        if not last - value > 1e-7:
-            break
-        last = value
+    with threads_for(len(rows), trainable_size(model)):
+        for epoch in range(epochs):
+            value = float(optimizer.step(loss))  # type: ignore[arg-type]
+            if on_step is not None:
+                on_step(epoch + 1, epochs)
+            if not last - value > 1e-7:
+                break
+            last = value
     return shapes.export(model, classes, network.activation)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from tacit.errors import ConfigError, PrivacyError
+from tacit.noise.sensitivity import FLOAT64, sum_sensitivity
 from tacit.noise.source import OsSource, Source
 from tacit.privacy.ledger import Ledger, Reservation
 from tacit.train.plan import Plan
@@ -41,6 +42,13 @@ class PrivateTraining:
         self._engine = Engine(model, optimizer, plan, source)
         self._sampler = plan.sampler(source, size=len(tensors[0]))
         self._rows = physical_size(len(tensors[0]) * plan.probability, limit=max_physical_batch)
+        sum_sensitivity(  # refuses sizes at which float error could pass what the clip target leaves free
+            clip_norm=plan.clip_norm,
+            dimension=trainable_size(model),
+            contributions=max(1, len(tensors[0])),
+            block=self._rows,
+            norm_error=(trainable_size(model) + 64) * FLOAT64,
+        )
         self._waiting = False  # a micro-batch was handed out and its backward has not run
         self._last = False  # it is the last of its batch
 

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from tacit.errors import ShapeError
 from tacit.noise.grid import GridVector, clip_target
 from tacit.noise.source import Source
 from tacit.train.plan import Plan
+from tacit.train.torch.threads import threads_for
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,23 +51,23 @@ class CanaryTwins:
         rows = np.hstack([self.features, np.ones((len(self.features), 1))])
         weights = np.zeros((twins, rows.shape[1]))
         seen = np.zeros((twins, canaries))
-        for step in range(self.steps):
-            total = np.hstack([self._gradients(rows, weights), self._canaries(present)])
-            noisy = self._release(total)
-            weights -= self.learning_rate * noisy[:, :-canaries] / self.plan.batch_size
-            seen += noisy[:, -canaries:]
-            if self.on_step is not None:
-                self.on_step(step + 1, self.steps)
+        with threads_for(round(len(rows) * self.probability), weights.size):
+            for step in range(self.steps):
+                noisy = self._release(np.hstack([self._gradients(rows, weights), self._canaries(present)]))
+                weights -= self.learning_rate * noisy[:, :-canaries] / self.plan.batch_size
+                seen += noisy[:, -canaries:]
+                if self.on_step is not None:
+                    self.on_step(step + 1, self.steps)
         return seen / self.plan.clip_norm
 
     def _gradients(self, rows: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each twin's sum of clipped logistic-loss gradients over one draw of the ordinary rows, shape (twins, d)."""
         drawn = self.plan.sampler(self.source, size=len(rows)).draw()
-        x = rows[drawn]
-        residual = 1 / (1 + np.exp(-np.clip(x @ weights.T, -60, 60))) - self.labels[drawn][:, None]  # (B, twins)
-        length = np.maximum(np.abs(residual) * np.linalg.norm(x, axis=1)[:, None], 1e-300)
-        factor = np.minimum(1.0, clip_target(self.plan.clip_norm) / length)
-        return np.asarray((residual * factor).T @ x)
+        x, labels = torch.from_numpy(rows[drawn]), torch.from_numpy(self.labels[drawn].astype(np.float64))
+        residual = torch.sigmoid(x @ torch.from_numpy(weights).T) - labels[:, None]  # (B, twins)
+        length = residual.abs() * torch.linalg.vector_norm(x, dim=1)[:, None]
+        factor = (clip_target(self.plan.clip_norm) / length.clamp(min=1e-300)).clamp(max=1.0)
+        return ((residual * factor).T @ x).numpy()
 
     def _canaries(self, present: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return each twin's canary coordinates before noise: full clip norm where the canary is present and drawn."""
