@@ -14,7 +14,13 @@ Row = dict[str, Any]
 
 
 def row(
-    name: str, value: float, unit: str, *, goal: float | None = None, better: Literal["lower", "higher"] = "lower", peer: str | None = None
+    name: str,
+    value: float,
+    unit: str,
+    *,
+    goal: float | None = None,
+    better: Literal["lower", "higher"] = "lower",
+    peer: str | None = None,
 ) -> Row:
     """Return one row; `met` is computed: value <= goal when lower is better, value >= goal when higher is."""
     met = None if goal is None else (value <= goal if better == "lower" else value >= goal)

@@ -18,7 +18,9 @@ QUIET = 1e-9
 """A noise multiplier too small to see in float32."""
 
 
-def plan(n: int, batch_size: int, *, steps: int = 1, clip_norm: float = 1.0, noise: float = QUIET, every: int = 1, spare: int = 0) -> Plan:
+def plan(
+    n: int, batch_size: int, *, steps: int = 1, clip_norm: float = 1.0, noise: float = QUIET, every: int = 1, spare: int = 0
+) -> Plan:
     """Return a plan whose price is made up: what is tested is the arithmetic, not the accounting."""
     event = PoissonSampled(probability=batch_size / n, event=Gaussian(noise_multiplier=noise).event())
     promise = Guarantee(epsilon=1.0, delta=1e-5)
@@ -42,7 +44,9 @@ def training(
     def pay() -> Reservation:
         return ledger.reserve(a_plan.block, dataset="people", request_id=name, purpose="test")
 
-    return PrivateTraining(model, optimizer, tensors, a_plan, pay=pay, source=source, max_physical_batch=max_physical_batch), optimizer
+    return PrivateTraining(
+        model, optimizer, tensors, a_plan, pay=pay, source=source, max_physical_batch=max_physical_batch
+    ), optimizer
 
 
 def one_at_a_time(

@@ -1,12 +1,12 @@
 """tacit: learn from data about people without exposing anyone.
 
-    tacit.tables     read a table and say what its columns are
-    tacit.anonymize  find personal data, pseudonymize, generalize, measure risk
-    tacit.train      train with differential privacy
-    tacit.evaluate   attack and audit
-    tacit.report     write down what was proved, measured and spent
-    tacit.privacy    guarantees, prices and the ledger that every stage spends from
-    tacit.study      the whole way from one file
+tacit.tables     read a table and say what its columns are
+tacit.anonymize  find personal data, pseudonymize, generalize, measure risk
+tacit.train      train with differential privacy
+tacit.evaluate   attack and audit
+tacit.report     write down what was proved, measured and spent
+tacit.privacy    guarantees, prices and the ledger that every stage spends from
+tacit.study      the whole way from one file
 """
 
 import importlib
@@ -34,7 +34,17 @@ _PUBLIC = {
     "run_study": "tacit.study.runner",
 }
 
-__all__ = ["Guarantee", "Ledger", "PrivateClassifier", "Table", "TacitError", "__version__", "load_study", "make_private", "run_study"]
+__all__ = [
+    "Guarantee",
+    "Ledger",
+    "PrivateClassifier",
+    "Table",
+    "TacitError",
+    "__version__",
+    "load_study",
+    "make_private",
+    "run_study",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from command_line import grant
 from small_study import write_small_study
 

@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from command_line import Answer, grant, in_process, start, tacit
 from small_study import TEXT, write_small_study
-
 from tacit.privacy.ledger import verify
 
 
@@ -179,7 +179,9 @@ def test_a_full_disk(small: Path) -> None:
     command = [sys.executable, "-m", "tacit", "run"]
     (small / "ledger.sqlite").unlink()
     text = (small / "study.toml").read_text()
-    (small / "study.toml").write_text(text[: text.index("[anonymize]")] + text[text.index("[ledger]") :].replace("ledger.sqlite", "l.sqlite"))
+    (small / "study.toml").write_text(
+        text[: text.index("[anonymize]")] + text[text.index("[ledger]") :].replace("ledger.sqlite", "l.sqlite")
+    )
     process = subprocess.run(command, cwd=small, capture_output=True, text=True, preexec_fn=limit, check=False)
     assert_clear(Answer(process.returncode, process.stdout, process.stderr), 1, "room" if "room" in process.stderr else "disk")
     assert_nothing_half_written(small)

@@ -5,6 +5,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 from command_line import grant, tacit
 from small_study import write_small_study
 
@@ -37,7 +38,12 @@ def test_what_init_wrote_becomes_a_running_study_by_declaring_what_it_lists(tabl
     assert "[data] rows" in answer.out
     text = (table / "study.toml").read_text()
     text = text.replace("# rows = ...", "rows = 400 #")
-    declared = {"age": "bounds = [20, 80]", "score": "bounds = [0, 10]", "town": 'categories = ["north", "south"]', "ill": 'categories = ["no", "yes"]'}
+    declared = {
+        "age": "bounds = [20, 80]",
+        "score": "bounds = [0, 10]",
+        "town": 'categories = ["north", "south"]',
+        "ill": 'categories = ["no", "yes"]',
+    }
     blocks = text.split("[columns.")
     for number, block in enumerate(blocks):
         name = block.partition("]")[0]
@@ -48,7 +54,9 @@ def test_what_init_wrote_becomes_a_running_study_by_declaring_what_it_lists(tabl
     text = "[columns.".join(blocks)
     label = text.index("[columns.ill]")
     text = text[:label] + text[label:].replace(f'role = "{tomllib.loads(text)["columns"]["ill"]["role"]}"', 'role = "label"', 1)
-    text = text.replace("# [train]", "[train]").replace("# epsilon = 3.0", "epsilon = 3.0").replace("# delta = 1e-5", "delta = 1e-5")
+    text = (
+        text.replace("# [train]", "[train]").replace("# epsilon = 3.0", "epsilon = 3.0").replace("# delta = 1e-5", "delta = 1e-5")
+    )
     (table / "study.toml").write_text(text + "\n[evaluate]\naudit_runs = 60\naudit_canaries = 60\n")
     assert tacit("check", folder=table).code == 0, text
     grant(table, epsilon=3.0)
@@ -90,7 +98,13 @@ def test_check_says_what_each_promise_is_about_and_reads_no_data(tmp_path: Path)
     (tmp_path / "people.csv").unlink()
     answer = tacit("check", folder=tmp_path)
     assert answer.code == 0
-    for text in ("4-anonymous table", "no bound for the original person", "epsilon 2", "row of the original table", "tacit ledger grant"):
+    for text in (
+        "4-anonymous table",
+        "no bound for the original person",
+        "epsilon 2",
+        "row of the original table",
+        "tacit ledger grant",
+    ):
         assert text in answer.out
     promises = json.loads(tacit("check", "--json", folder=tmp_path).out)
     assert [one["epsilon"] for one in promises] == [None, 2.0, None, None]

@@ -5,15 +5,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from command_line import tacit
 from simple_training import plan
-
 from tacit.privacy.ledger import Ledger
 
 
 @pytest.fixture
 def book(tmp_path: Path) -> Path:
-    assert tacit("ledger", "grant", "l.sqlite", "people", "--epsilon", "3", "--note", "ethics board 12", folder=tmp_path).code == 0
+    assert (
+        tacit("ledger", "grant", "l.sqlite", "people", "--epsilon", "3", "--note", "ethics board 12", folder=tmp_path).code == 0
+    )
     with Ledger.open(tmp_path / "l.sqlite") as ledger:
         ledger.reserve(plan(10, 5, noise=5.0).block, dataset="people", request_id="one", purpose="a model")
         ledger.record("not-dp", dataset="people", request_id="two", what="a 5-anonymous table")
@@ -33,7 +35,9 @@ def test_show_lists_every_entry_and_never_one_number_alone(book: Path) -> None:
     assert max(map(len, out.splitlines())) <= 80
     for text in ("a model", "a 5-anonymous table", "ethics board 12", "+3", "1 releases that have no epsilon"):
         assert text in out
-    assert json.loads(tacit("ledger", "show", "l.sqlite", "--json", folder=book).out)["datasets"]["people"]["not_dp"] == ["a 5-anonymous table"]
+    assert json.loads(tacit("ledger", "show", "l.sqlite", "--json", folder=book).out)["datasets"]["people"]["not_dp"] == [
+        "a 5-anonymous table"
+    ]
 
 
 def test_verify_recomputes_the_price_and_finds_a_false_one(book: Path) -> None:

@@ -6,7 +6,20 @@ import sys
 
 import pytest
 
-HEAVY = ["numpy", "scipy", "torch", "pyarrow", "pandas", "matplotlib", "jinja2", "pydantic", "dp_accounting", "cryptography", "sqlite3", "sklearn"]
+HEAVY = [
+    "numpy",
+    "scipy",
+    "torch",
+    "pyarrow",
+    "pandas",
+    "matplotlib",
+    "jinja2",
+    "pydantic",
+    "dp_accounting",
+    "cryptography",
+    "sqlite3",
+    "sklearn",
+]
 
 
 def loaded_after(code: str) -> set[str]:
@@ -20,7 +33,10 @@ def test_importing_tacit_loads_nothing_heavy() -> None:
     assert loaded_after("import tacit") == set()
 
 
-@pytest.mark.parametrize("package", ["noise", "privacy", "privacy.ledger", "tables", "models", "anonymize", "train", "evaluate", "report", "study", "cli.app"])
+@pytest.mark.parametrize(
+    "package",
+    ["noise", "privacy", "privacy.ledger", "tables", "models", "anonymize", "train", "evaluate", "report", "study", "cli.app"],
+)
 def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
     assert loaded_after(f"import tacit.{package}") == set()
 
@@ -41,7 +57,18 @@ def test_public_names_load_on_first_use() -> None:
 
     for name in tacit.__all__:
         assert getattr(tacit, name) is not None, name
-    for package in ("noise", "privacy", "privacy.ledger", "tables", "models", "anonymize", "train", "evaluate", "report", "study"):
+    for package in (
+        "noise",
+        "privacy",
+        "privacy.ledger",
+        "tables",
+        "models",
+        "anonymize",
+        "train",
+        "evaluate",
+        "report",
+        "study",
+    ):
         module = importlib.import_module(f"tacit.{package}")
         assert module.__all__, package
         for name in module.__all__:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from command_line import Answer, in_process, tacit
 
 statsmodels = pytest.importorskip("statsmodels", reason="not run: statsmodels (pip install 'tacit[demo]')")
@@ -31,7 +32,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
     import os
 
     environment = {**os.environ, "PYTHONPATH": str(folder / "hooks"), "COLUMNS": "80"}
-    done = subprocess.run([sys.executable, "-m", "tacit", "demo"], cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "tacit", "demo"], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
     return folder, Answer(done.returncode, done.stdout, done.stderr)
 
 
@@ -59,10 +62,14 @@ def findings(folder: Path, step: str) -> dict[str, float]:
 
 def test_the_settings_are_those_of_the_issue(walked: tuple[Path, Answer]) -> None:
     folder, _ = walked
-    promise = next(one for one in json.loads((folder / "runs/demo/train/record.json").read_text())["findings"] if one["kind"] == "guarantee")
+    promise = next(
+        one for one in json.loads((folder / "runs/demo/train/record.json").read_text())["findings"] if one["kind"] == "guarantee"
+    )
     assert 2.98 < promise["value"] <= 3.0
     assert promise["details"]["delta"] == 1e-5
-    verified = json.loads(tacit("ledger", "verify", "runs/demo/ledger.sqlite", "--json", folder=folder).out)["datasets"]["redbook"]
+    verified = json.loads(tacit("ledger", "verify", "runs/demo/ledger.sqlite", "--json", folder=folder).out)["datasets"][
+        "redbook"
+    ]
     assert verified["granted"] == {"epsilon": 3.0, "delta": 1e-5}
     assert verified["epsilon"] == pytest.approx(promise["value"], abs=1e-6)
     release = findings(folder, "anonymize")

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from command_line import Answer, grant, tacit
 from small_study import write_small_study
 

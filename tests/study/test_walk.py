@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import Answer, tacit
 
+from command_line import Answer, tacit
 from tacit.privacy.ledger import Ledger
 
 STEPS = ["scan", "anonymize", "train", "twin", "evaluate", "attack", "audit", "report"]
@@ -65,7 +65,13 @@ def test_the_epsilon_on_screen_is_that_of_the_ledger_in_a_fresh_process(finished
 def test_the_screen_fits_80_columns_and_names_the_report(finished: tuple[Path, Answer]) -> None:
     _, answer = finished
     assert max(map(len, answer.out.splitlines())) <= 80
-    for text in ("accuracy", "membership attack", "epsilon, proved at most", "epsilon, audited at least", "report/custodian.html"):
+    for text in (
+        "accuracy",
+        "membership attack",
+        "epsilon, proved at most",
+        "epsilon, audited at least",
+        "report/custodian.html",
+    ):
         assert text in answer.out
 
 
@@ -136,7 +142,11 @@ def test_the_released_table_is_k_anonymous_and_names_nobody(finished: tuple[Path
 def test_secrets_are_for_their_owner_alone(finished: tuple[Path, Answer]) -> None:
     folder = finished[0] / "runs/small"
     assert os.stat(folder / "secret").st_mode & 0o777 == 0o700
-    private = [*(folder / "secret").iterdir(), *(folder / step / "record.json" for step in STEPS), folder / "report/custodian.html"]
+    private = [
+        *(folder / "secret").iterdir(),
+        *(folder / step / "record.json" for step in STEPS),
+        folder / "report/custodian.html",
+    ]
     for path in private:
         assert os.stat(path).st_mode & 0o077 == 0, path
     assert not (folder / "secret/train.checkpoint").exists(), "a finished training keeps no checkpoint"

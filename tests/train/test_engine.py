@@ -1,5 +1,6 @@
 """The engine's arithmetic, against one backward pass per row."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simple_training import cross_entropy, one_at_a_time, plan, training
 from torch import Tensor, nn
 
+from simple_training import cross_entropy, one_at_a_time, plan, training
 from tacit.errors import PrivacyError, ShapeError
 from tacit.noise.grid import clip_target, grid_step
 from tacit.noise.source import OsSource, SeededSource
@@ -21,9 +22,21 @@ ACTIVATIONS = [nn.ReLU, nn.Tanh, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Softplus, nn.E
 def network(sizes: list[int], activation: type[nn.Module], bias: bool, dtype: torch.dtype, seed: int) -> nn.Sequential:
     torch.manual_seed(seed)
     layers: list[nn.Module] = []
-    for wide, narrow in zip(sizes[:-1], sizes[1:], strict=True):
+    for wide, narrow in itertools.pairwise(sizes):
         layers += [nn.Linear(wide, narrow, bias=bias), activation()]
     return nn.Sequential(*layers[:-1]).to(dtype)
+
+
+def first(model: nn.Sequential) -> nn.Linear:
+    layer = model[0]
+    assert isinstance(layer, nn.Linear)
+    return layer
+
+
+def gradient_of(model: nn.Sequential) -> Tensor:
+    gradient = first(model).weight.grad
+    assert gradient is not None
+    return gradient
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,7 +90,13 @@ def test_a_row_that_is_not_finite_contributes_exactly_nothing(ledger: Ledger, po
     rows, targets = torch.randn(6, 3), torch.randint(0, 2, (6,))
     spoiled = rows.clone()
     spoiled[2, 1] = poison
-    without = one_at_a_time(network([3, 4, 2], nn.Tanh, True, torch.float32, 1), rows[[0, 1, 3, 4, 5]], targets[[0, 1, 3, 4, 5]], cross_entropy, clip_target(1))
+    without = one_at_a_time(
+        network([3, 4, 2], nn.Tanh, True, torch.float32, 1),
+        rows[[0, 1, 3, 4, 5]],
+        targets[[0, 1, 3, 4, 5]],
+        cross_entropy,
+        clip_target(1),
+    )
     model = one_step(ledger, SeededSource(3), spoiled, targets)
     if poison == 1e30:  # finite: clipped like any other row, and never a NaN
         assert all(bool(torch.isfinite(p.grad).all()) for p in model.parameters() if p.grad is not None)
@@ -92,12 +111,14 @@ def test_the_update_divides_by_the_expected_batch_whatever_was_drawn(ledger: Led
     rows, targets = torch.ones(100, 2), torch.zeros(100, dtype=torch.long)
     model = network([2, 2], nn.Identity, True, torch.float64, 1)
     one = one_at_a_time(model, rows[:1].double(), targets[:1], cross_entropy, clip_target(1))
-    private, optimizer = training(model, (rows.double(), targets), plan(100, 50, steps=20), ledger, SeededSource(5), learning_rate=0)
+    private, optimizer = training(
+        model, (rows.double(), targets), plan(100, 50, steps=20), ledger, SeededSource(5), learning_rate=0
+    )
     counts = []
     for x, y in private.batches():
         private.backward(cross_entropy(private.model(x), y))
         optimizer.step()
-        gradient = model[0].weight.grad
+        gradient = gradient_of(model)
         counts.append(float((gradient * 50 / one["0.weight"]).mean()))
     drawn = np.rint(counts)
     np.testing.assert_allclose(counts, drawn, atol=0.02)
@@ -110,21 +131,29 @@ def test_without_gradients_the_update_has_the_stated_deviation(ledger: Ledger, c
     """std within 1% of noise x clip / expected batch; over 4e5 draws a chance failure has probability < 1e-15 (8.9 sigma)."""
     noise, batch = 1.3, 20
     model = nn.Sequential(nn.Linear(20_000, 20, bias=False))
-    private, _ = training(model, (torch.zeros(40, 20_000), torch.zeros(40)), plan(40, batch, clip_norm=clip_norm, noise=noise), ledger, OsSource.from_os())
+    private, _ = training(
+        model,
+        (torch.zeros(40, 20_000), torch.zeros(40)),
+        plan(40, batch, clip_norm=clip_norm, noise=noise),
+        ledger,
+        OsSource.from_os(),
+    )
     for x, _ in private.batches():
         private.backward(private.model(x).sum(dim=1))
-    gradient = model[0].weight.grad
+    gradient = gradient_of(model)
     assert float(gradient.std()) == pytest.approx(noise * clip_norm / batch, rel=0.01)
 
 
 def test_an_empty_draw_still_releases_noise(ledger: Ledger) -> None:
     model = nn.Sequential(nn.Linear(3, 2))
-    private, _ = training(model, (torch.ones(0, 3), torch.zeros(0, dtype=torch.long)), plan(10, 5, noise=1.0, steps=3), ledger, OsSource.from_os())
+    private, _ = training(
+        model, (torch.ones(0, 3), torch.zeros(0, dtype=torch.long)), plan(10, 5, noise=1.0, steps=3), ledger, OsSource.from_os()
+    )
     seen = 0
     for x, y in private.batches():
         assert len(x) >= 1
         private.backward(cross_entropy(private.model(x), y))
-        assert float(model[0].weight.grad.abs().min()) > 0
+        assert float(gradient_of(model).abs().min()) > 0
         seen += 1
     assert seen == 3
 
@@ -132,27 +161,35 @@ def test_an_empty_draw_still_releases_noise(ledger: Ledger) -> None:
 def test_a_large_draw_takes_further_micro_batches_and_steps_once(ledger: Ledger) -> None:
     rows, targets = torch.randn(30, 3), torch.randint(0, 2, (30,))
     model = network([3, 2], nn.Identity, True, torch.float32, 1)
-    before = model[0].weight.detach().clone()
+    before = first(model).weight.detach().clone()
     expected = one_at_a_time(model, rows, targets, cross_entropy, clip_target(1.0))
     private, optimizer = training(model, (rows, targets), plan(30, 30), ledger, SeededSource(1), max_physical_batch=8)
     pieces = 0
     for x, y in private.batches():
         assert len(x) == 8
-        torch.testing.assert_close(model[0].weight.detach(), before)
+        torch.testing.assert_close(first(model).weight.detach(), before)
         private.backward(cross_entropy(private.model(x), y))
         optimizer.step()
         pieces += 1
     assert pieces == 4
-    torch.testing.assert_close(model[0].weight.detach().double(), (before - expected["0.weight"] / 30).double(), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        first(model).weight.detach().double(), (before - expected["0.weight"] / 30).double(), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_the_update_lies_on_the_grid(ledger: Ledger) -> None:
     """Every noised sum is a whole multiple of the grid's step (SOUNDNESS 15)."""
     model = nn.Sequential(nn.Linear(5, 2, dtype=torch.float64))
-    private, _ = training(model, (torch.randn(16, 5, dtype=torch.float64), torch.zeros(16, dtype=torch.long)), plan(16, 8, noise=1.0), ledger, OsSource.from_os())
+    private, _ = training(
+        model,
+        (torch.randn(16, 5, dtype=torch.float64), torch.zeros(16, dtype=torch.long)),
+        plan(16, 8, noise=1.0),
+        ledger,
+        OsSource.from_os(),
+    )
     for x, y in private.batches():
         private.backward(cross_entropy(private.model(x), y))
-    units = model[0].weight.grad * 8 / grid_step(1.0, 12)
+    units = gradient_of(model) * 8 / grid_step(1.0, 12)
     torch.testing.assert_close(units, units.round(), rtol=0, atol=0)
 
 
@@ -184,4 +221,4 @@ def test_the_model_keeps_its_class_and_keys_and_is_given_back_bare(ledger: Ledge
     assert not model._forward_hooks
     assert not model._forward_pre_hooks
     model(torch.randn(2, 3)).sum().backward()  # an ordinary gradient is welcome again
-    assert model[0].weight.grad is not None
+    assert gradient_of(model) is not None

@@ -19,7 +19,8 @@ def people(n: int = 500) -> tuple[NDArray[np.float64], NDArray[Any]]:
 
 
 def classifier(ledger: Ledger, **more: Any) -> PrivateClassifier:
-    return PrivateClassifier(**{"ledger": ledger, "budget": "people", "bounds": (0, 10), "classes": ["no", "yes"], "epsilon": 3.0, "epochs": 5} | more)
+    settings: dict[str, Any] = {"budget": "people", "bounds": (0, 10), "classes": ["no", "yes"], "epsilon": 3.0, "epochs": 5}
+    return PrivateClassifier(ledger=ledger, **(settings | more))
 
 
 def test_it_fits_predicts_and_says_what_it_cost(ledger: Ledger) -> None:

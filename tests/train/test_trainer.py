@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from simple_training import plan
 
+from simple_training import plan
 from tacit.errors import BudgetExceeded, ConfigError, RunError, ShapeError
 from tacit.noise.source import OsSource
 from tacit.privacy.ledger import Ledger
@@ -59,7 +59,9 @@ def killed_at(step: int) -> object:
     return on_step
 
 
-def test_a_killed_training_resumes_from_its_checkpoint_and_pays_for_the_replay_from_the_spare(ledger: Ledger, tmp_path: Path) -> None:
+def test_a_killed_training_resumes_from_its_checkpoint_and_pays_for_the_replay_from_the_spare(
+    ledger: Ledger, tmp_path: Path
+) -> None:
     a_plan = plan(400, 80, steps=20, noise=1.0, every=4, spare=8)
     checkpoints = Checkpoints(path=tmp_path / "c", key=KEY)
     with pytest.raises(_Killed):
@@ -76,7 +78,12 @@ def test_when_the_spare_is_used_up_training_ends_with_fewer_steps(ledger: Ledger
     ran: list[int] = []
     for stop in (6, 6, 6, 6, 6):
         try:
-            fit(Trainer(plan=a_plan, network=Network()), ledger, checkpoints=checkpoints, on_step=lambda s, _, at=stop: _stop(ran, s, at))
+            fit(
+                Trainer(plan=a_plan, network=Network()),
+                ledger,
+                checkpoints=checkpoints,
+                on_step=lambda s, _, at=stop: _stop(ran, s, at),
+            )
         except _Killed:
             continue
     assert len(ran) <= a_plan.block.paid_steps, "never more steps than were paid for"
@@ -130,7 +137,7 @@ def test_rows_and_settings_that_do_not_fit_are_refused(ledger: Ledger) -> None:
         trainer.fit(features, labels + 1, ["a", "b"], ledger=ledger, budget="people", request_id="x")
     for wrong in ({"hidden": (0,)}, {"activation": "step"}, {"learning_rate": 0.0}, {"momentum": 1.0}):
         with pytest.raises(ConfigError):
-            Network(**wrong)  # type: ignore[arg-type]
+            Network(**wrong)
 
 
 def test_a_plan_refuses_a_block_priced_for_another_sampler() -> None:
@@ -140,4 +147,4 @@ def test_a_plan_refuses_a_block_priced_for_another_sampler() -> None:
     for wrong in ({"n": 0}, {"batch_size": 0}, {"batch_size": 401}, {"clip_norm": 0.0}, {"epochs": 0.0}):
         settings = {"epsilon": 1.0, "delta": 1e-5, "n": 400, "batch_size": 80, "epochs": 1.0, "clip_norm": 1.0} | wrong
         with pytest.raises(ConfigError):
-            Plan.solve(**settings)  # type: ignore[arg-type]
+            Plan.solve(**settings)

@@ -1,8 +1,8 @@
 """Audit twins run the plan's own sampler, mechanism and source."""
 
 import numpy as np
-from simple_training import plan
 
+from simple_training import plan
 from tacit.noise.grid import clip_target
 from tacit.noise.source import OsSource, Source, Zeros
 from tacit.train.plan import Plan
@@ -48,5 +48,7 @@ def test_ordinary_rows_are_clipped_and_the_twins_learn() -> None:
 
 def test_progress_is_told_step_by_step() -> None:
     heard: list[tuple[int, int]] = []
-    twins(plan(20, 5, steps=4, noise=1.0), Zeros(), on_step=lambda step, steps: heard.append((step, steps)))(np.ones((2, 1), dtype=bool))
+    twins(plan(20, 5, steps=4, noise=1.0), Zeros(), on_step=lambda step, steps: heard.append((step, steps)))(
+        np.ones((2, 1), dtype=bool)
+    )
     assert heard == [(1, 4), (2, 4), (3, 4), (4, 4)]

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from simple_training import cross_entropy, one_at_a_time, plan, training
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 from torch.utils.checkpoint import checkpoint
 
+from simple_training import cross_entropy, one_at_a_time, plan, training
 from tacit.errors import TacitError
 from tacit.noise.grid import clip_target
 from tacit.noise.source import SeededSource
@@ -25,9 +25,21 @@ def fresh() -> nn.Sequential:
     return nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Linear(5, 2))
 
 
+def layer(model: nn.Sequential, number: int) -> nn.Linear:
+    found = model[number]
+    assert isinstance(found, nn.Linear)
+    return found
+
+
 def data() -> tuple[Tensor, Tensor]:
     torch.manual_seed(5)
     return 5 * torch.randn(12, 3), torch.randint(0, 2, (12,))
+
+
+def _by_hand(m: nn.Sequential, x: Tensor) -> Tensor:
+    for one in m:
+        x = one(x)
+    return x
 
 
 def _straight(p: PrivateTraining, m: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
@@ -75,7 +87,9 @@ def _own_backward_first(p: PrivateTraining, m: nn.Sequential, x: Tensor, y: Tens
 
 def _raw_gradient(p: PrivateTraining, m: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
     losses = cross_entropy(p.model(x), y)
-    for parameter, gradient in zip(m.parameters(), torch.autograd.grad(losses.sum(), list(m.parameters()), retain_graph=True), strict=True):
+    for parameter, gradient in zip(
+        m.parameters(), torch.autograd.grad(losses.sum(), list(m.parameters()), retain_graph=True), strict=True
+    ):
         parameter.data -= gradient
     return losses
 
@@ -97,23 +111,29 @@ def _vmap_gradient(p: PrivateTraining, m: nn.Sequential, x: Tensor, y: Tensor) -
 
 WAYS: dict[str, Losses] = {
     "the straight way": _straight,
-    "a regularizer in the loss": _with_parameter(lambda m, x: m[0].weight.square().sum()),
-    "an L1 penalty on a bias": _with_parameter(lambda m, x: m[2].bias.abs().sum()),
-    "F.linear with a scaled weight": _with_parameter(lambda m, x: F.linear(x, m[0].weight * 3).sum(dim=1)),
-    "F.linear with the weight itself, outside the model": _with_parameter(lambda m, x: F.linear(x, m[0].weight).sum(dim=1)),
-    "a product with a mask": _with_parameter(lambda m, x: F.linear(x, m[0].weight * (m[0].weight > 0)).sum(dim=1)),
-    "a transposed weight": _with_parameter(lambda m, x: (x @ m[0].weight.T).sum(dim=1)),
-    "a view of a weight": _with_parameter(lambda m, x: (x @ m[0].weight.view(3, 5)).sum(dim=1)),
-    "a slice of a weight": _with_parameter(lambda m, x: x @ m[0].weight[0]),
-    "einsum with a weight": _with_parameter(lambda m, x: torch.einsum("bi,oi->b", x, m[0].weight)),
-    "addmm with a weight": _with_parameter(lambda m, x: torch.addmm(m[0].bias, x, m[0].weight.T).sum(dim=1)),
-    "a weight as an embedding table": _with_parameter(lambda m, x: F.embedding(torch.zeros(len(x), dtype=torch.long), m[0].weight).sum(dim=1)),
-    "a weight added to the input": _with_parameter(lambda m, x: (x + m[0].weight[0]).sum(dim=1)),
-    "in-place edit of a clone of a weight": _with_parameter(lambda m, x: F.linear(x, m[0].weight.clone().mul_(2)).sum(dim=1)),
+    "a regularizer in the loss": _with_parameter(lambda m, x: layer(m, 0).weight.square().sum()),
+    "an L1 penalty on a bias": _with_parameter(lambda m, x: layer(m, 2).bias.abs().sum()),
+    "F.linear with a scaled weight": _with_parameter(lambda m, x: F.linear(x, layer(m, 0).weight * 3).sum(dim=1)),
+    "F.linear with the weight itself, outside the model": _with_parameter(
+        lambda m, x: F.linear(x, layer(m, 0).weight).sum(dim=1)
+    ),
+    "a product with a mask": _with_parameter(lambda m, x: F.linear(x, layer(m, 0).weight * (layer(m, 0).weight > 0)).sum(dim=1)),
+    "a transposed weight": _with_parameter(lambda m, x: (x @ layer(m, 0).weight.T).sum(dim=1)),
+    "a view of a weight": _with_parameter(lambda m, x: (x @ layer(m, 0).weight.view(3, 5)).sum(dim=1)),
+    "a slice of a weight": _with_parameter(lambda m, x: x @ layer(m, 0).weight[0]),
+    "einsum with a weight": _with_parameter(lambda m, x: torch.einsum("bi,oi->b", x, layer(m, 0).weight)),
+    "addmm with a weight": _with_parameter(lambda m, x: torch.addmm(layer(m, 0).bias, x, layer(m, 0).weight.T).sum(dim=1)),
+    "a weight as an embedding table": _with_parameter(
+        lambda m, x: F.embedding(torch.zeros(len(x), dtype=torch.long), layer(m, 0).weight).sum(dim=1)
+    ),
+    "a weight added to the input": _with_parameter(lambda m, x: (x + layer(m, 0).weight[0]).sum(dim=1)),
+    "in-place edit of a clone of a weight": _with_parameter(
+        lambda m, x: F.linear(x, layer(m, 0).weight.clone().mul_(2)).sum(dim=1)
+    ),
     "forward called past the hooks": lambda p, m, x, y: cross_entropy(m.forward(x), y),
-    "layers called one by one": lambda p, m, x, y: cross_entropy(m[2](m[1](m[0](x))), y),
+    "layers called one by one": lambda p, m, x, y: cross_entropy(_by_hand(m, x), y),
     "a part of the model alone": lambda p, m, x, y: cross_entropy(m[0](x), y),
-    "the model, then a layer again": lambda p, m, x, y: cross_entropy(p.model(x) + m[2](m[1](m[0](x))), y),
+    "the model, then a layer again": lambda p, m, x, y: cross_entropy(p.model(x) + _by_hand(m, x), y),
     "the model twice": _twice,
     "a functional call with derived parameters": _functional_call,
     "gradients by torch.func": _vmap_gradient,
@@ -172,7 +192,8 @@ class _Custom(nn.Module):
         self.weight = nn.Parameter(torch.ones(2, 3))
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self.weight) / x.norm()
+        result: Tensor = F.linear(x, self.weight) / x.norm()
+        return result
 
 
 class _Louder(nn.Linear):
@@ -193,7 +214,7 @@ def _reused() -> nn.Module:
 
 def _replaced_forward() -> nn.Module:
     model = nn.Sequential(nn.Linear(3, 2))
-    model[0].forward = lambda x: x.mean(dim=0).expand(len(x), 3)[:, :2]  # type: ignore[method-assign]
+    model[0].forward = lambda x: x.mean(dim=0).expand(len(x), 3)[:, :2]
     return model
 
 
@@ -257,4 +278,4 @@ def test_the_refusal_names_the_parameter_and_where_it_happened(ledger: Ledger) -
     private, _ = training(model, tensors, plan(12, 12), ledger, SeededSource(2))
     with pytest.raises(PrivacyError, match=r"'0\.weight'.*test_ways_around\.py:\d+"):
         for x, y in private.batches():
-            private.backward(cross_entropy(private.model(x), y) + model[0].weight.sum())
+            private.backward(cross_entropy(private.model(x), y) + layer(model, 0).weight.sum())

@@ -35,13 +35,15 @@ def _version(wanted: bool) -> None:
 
 
 @app.callback()
-def _options(version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False) -> None:
+def _options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
     """Exit codes: 0 done, 1 failed, 2 wrong usage, 3 over budget."""
 
 
 def main() -> None:
     """Run the command line; every expected failure ends in one message and an exit code, without a traceback."""
-    code: object = 0
+    code: str | int | None = 0
     try:
         app()
     except SystemExit as end:  # Typer's answer: its own usage errors are printed already
@@ -55,7 +57,10 @@ def main() -> None:
             _fail(f"the disk is full or a limit on file size was reached ({error.filename or 'unnamed file'}). {_KEPT}", 1)
         _fail(f"{error.strerror or error}: {error.filename or ''}. {_KEPT}", 1)
     if code == _INTERRUPTED:
-        _fail("Interrupted. Finished steps are kept, nothing half-written stays; run the same command again to resume.", _INTERRUPTED)
+        _fail(
+            "Interrupted. Finished steps are kept, nothing half-written stays; run the same command again to resume.",
+            _INTERRUPTED,
+        )
     sys.exit(code)
 
 

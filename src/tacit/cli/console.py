@@ -1,6 +1,5 @@
 """What a run looks like on a terminal: a line per step with a bar while it works, then a table."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -63,5 +62,5 @@ def bars() -> Iterator[Bars]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=console(), transient=True, disable=False if sys.stdout.isatty() else None) as progress:
+    with Progress(*columns, console=console(), transient=True) as progress:
         yield Bars(progress)

@@ -3,16 +3,23 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from tacit.study.loading import Study
 
 _RUNS = Path("runs")
 
 
 def demo(
-    break_: Annotated[str | None, typer.Option("--break", metavar="FAULT", help="Plant a fault and watch it being found: no-noise.")] = None,
-    eject: Annotated[bool, typer.Option("--eject", help="Write the study file, the data and a script of a page, and stop.")] = False,
+    break_: Annotated[
+        str | None, typer.Option("--break", metavar="FAULT", help="Plant a fault and watch it being found: no-noise.")
+    ] = None,
+    eject: Annotated[
+        bool, typer.Option("--eject", help="Write the study file, the data and a script of a page, and stop.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Where --eject writes.")] = Path("tacit-demo"),
 ) -> None:
     """Walk the whole way on a real, sensitive survey: anonymize, train, attack, audit, report. Under runs/demo."""
@@ -24,7 +31,9 @@ def demo(
     if eject:
         for path in demo_study.eject(out):
             typer.echo(f"Wrote {path}")
-        typer.echo(f"Now: cd {out}, then `tacit ledger grant ledger.sqlite redbook --epsilon 3` and `tacit run study.toml`, or `python demo.py`.")
+        typer.echo(
+            f"Now: cd {out}, then `tacit ledger grant ledger.sqlite redbook --epsilon 3` and `tacit run study.toml`, or `python demo.py`."
+        )
     elif break_ is None:
         _walk()
     elif break_ in demo_study.BREAKS:
@@ -69,7 +78,7 @@ def _break_noise(fault: str) -> None:
     refuse_contradicted(finished)
 
 
-def _grant(study: "Study", epsilon: float) -> None:  # noqa: F821
+def _grant(study: "Study", epsilon: float) -> None:
     """Grant the demo's budget once: exactly the epsilon of its one model."""
     from tacit.privacy.ledger import Ledger
     from tacit.study.demo import DELTA
@@ -88,6 +97,8 @@ def _show_refusal(arguments: list[str], what: str, *, expected: int) -> None:
     with out.status(f"{what} ..."):
         done = subprocess.run([sys.executable, "-m", "tacit", *arguments], capture_output=True, text=True, check=False)
     if done.returncode != expected:
-        raise PrivacyError(f"`tacit {' '.join(arguments)}` ended with exit code {done.returncode}, expected {expected}: {done.stderr.strip()[-500:]}")
+        raise PrivacyError(
+            f"`tacit {' '.join(arguments)}` ended with exit code {done.returncode}, expected {expected}: {done.stderr.strip()[-500:]}"
+        )
     out.print(f"{what}: refused, exit code {done.returncode}.")
     out.print(f"[dim]{done.stderr.strip()}[/dim]")

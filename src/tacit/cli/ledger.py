@@ -56,7 +56,9 @@ def show(path: _Path, json: _Json = False) -> None:
 @app.command()
 def verify(
     path: _Path,
-    anchor: Annotated[list[Path] | None, typer.Option(help="A report's JSON, a model's folder or a head's file. May be repeated.")] = None,
+    anchor: Annotated[
+        list[Path] | None, typer.Option(help="A report's JSON, a model's folder or a head's file. May be repeated.")
+    ] = None,
     json: _Json = False,
 ) -> None:
     """Recompute every price from the ledger alone, check its chain, and compare it with anchors kept elsewhere."""
@@ -90,7 +92,9 @@ def _existing(path: Path) -> Path:
     from tacit.errors import LedgerError
 
     if not path.is_file():
-        raise LedgerError(f"there is no ledger {path}. `tacit ledger grant {path} NAME --epsilon 3` makes one; check the path otherwise.")
+        raise LedgerError(
+            f"there is no ledger {path}. `tacit ledger grant {path} NAME --epsilon 3` makes one; check the path otherwise."
+        )
     return path
 
 
@@ -103,7 +107,9 @@ def _head(path: Path) -> Any:
     try:
         data = json_text.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"the anchor {file} cannot be read ({error}). Give a report's JSON, a model's folder or a head's file.") from None
+        raise ConfigError(
+            f"the anchor {file} cannot be read ({error}). Give a report's JSON, a model's folder or a head's file."
+        ) from None
     for keys in (("head",), ("ledger", "head"), ("card", "ledger_head"), ()):
         found = data
         for key in keys:

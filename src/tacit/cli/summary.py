@@ -58,7 +58,10 @@ def _single_rows(findings: list["Finding"]) -> Iterator[tuple[str, str]]:
     proved = next((finding for finding in findings if finding.kind == "guarantee"), None)
     if proved is not None:
         yield "epsilon, proved at most", f"{proved.value:.3f}"
-    for name, label in (("canary audit, shown", "epsilon, audited at least"), ("one-run audit, shown", "epsilon, one-run audit at least")):
+    for name, label in (
+        ("canary audit, shown", "epsilon, audited at least"),
+        ("one-run audit, shown", "epsilon, one-run audit at least"),
+    ):
         if audit := by_name.get(name):
             yield label, f"{audit.value:.2f} (at {audit.confidence:.0%}; ceiling {audit.ceiling:.2f})"
 
@@ -67,7 +70,10 @@ def _ledger_rows(run: "Run") -> Iterator[tuple[str, str]]:
     book = _verified(run)["datasets"].get(run.study.settings.budget)
     if book is None:
         return
-    yield "epsilon spent, by the ledger", f"{book['epsilon']:.3f} of {book['granted']['epsilon']:.3f} granted, over {book['blocks']} dp entries"
+    yield (
+        "epsilon spent, by the ledger",
+        f"{book['epsilon']:.3f} of {book['granted']['epsilon']:.3f} granted, over {book['blocks']} dp entries",
+    )
     yield "and releases without any", "\n".join(book["not_dp"]) or "none"
 
 

@@ -22,7 +22,7 @@ def check_study(study: Study) -> list[Promise]:
     if settings.anonymize is not None:
         promises.append(
             Promise(
-                what=f"a {settings.anonymize.k}-anonymous table of {', '.join(settings.schema.names(Role.QUASI))}",
+                what=f"a {settings.anonymize.k}-anonymous table of {', '.join(settings.table_schema.names(Role.QUASI))}",
                 about="the table; no bound for the original person",
                 epsilon=None,
             )

@@ -15,9 +15,14 @@ EPSILON, DELTA = 3.0, 1e-5
 BREAKS = ("no-noise",)
 """Faults that `tacit demo --break` can plant."""
 
-_FIRST = "Ada Bea Cleo Dora Edith Fay Gina Hope Ines June Kay Lena Mona Nell Olive Pam Quinn Rosa Sue Tess Uma Vera Wilma Yara Zoe".split()
-_LAST = "Abbot Baker Cole Drake Ellis Frost Gray Hale Irwin Jones Kemp Lowe Marsh Nash Owens Price Reed Stone Tate Usher Vance West".split()
-_NOTES = ("called back on {day}, asked for {name}", "returned the form late; reach her at {mail}", "no remarks", "prefers post, phone {phone}")
+_FIRST = ("Ada", "Bea", "Cleo", "Dora", "Edith", "Fay", "Gina", "Hope", "Ines", "June", "Kay", "Lena", "Mona", "Nell", "Olive")
+_LAST = ("Abbot", "Baker", "Cole", "Drake", "Ellis", "Frost", "Gray", "Hale", "Irwin", "Jones", "Kemp", "Lowe", "Marsh", "Nash")
+_NOTES = (
+    "called back on {day}, asked for {name}",
+    "returned the form late; reach her at {mail}",
+    "no remarks",
+    "prefers post, phone {phone}",
+)
 
 
 def study_text() -> str:
@@ -38,7 +43,9 @@ def write_people(path: Path) -> None:
     try:
         from statsmodels.datasets import fair
     except ImportError:
-        raise MissingExtra("the demo's data come with statsmodels, which is not installed. Type: pip install 'tacit[demo]'") from None
+        raise MissingExtra(
+            "the demo's data come with statsmodels, which is not installed. Type: pip install 'tacit[demo]'"
+        ) from None
     rows = fair.load_pandas().data
     columns = list(rows.columns)
     header = ["person_id", "name_synthetic", "email_synthetic", "phone_synthetic", "note_synthetic", *columns]
@@ -76,7 +83,9 @@ def eject(folder: Path) -> list[Path]:
     paths = [folder / name for name in ("people.csv", "study.toml", "demo.py")]
     existing = [path for path in paths if path.exists()]
     if existing:
-        raise ConfigError(f"{existing[0]} exists already and may hold your changes, so nothing was written. Give another folder: --out FOLDER.")
+        raise ConfigError(
+            f"{existing[0]} exists already and may hold your changes, so nothing was written. Give another folder: --out FOLDER."
+        )
     folder.mkdir(parents=True, exist_ok=True)
     write_people(paths[0])
     _write_whole(paths[1], study_text())

@@ -54,13 +54,20 @@ def write_study(data: Path, out: Path) -> list[str]:
     Raises ConfigError when `out` exists; DataError when the data cannot be read.
     """
     if out.exists():
-        raise ConfigError(f"{out} exists already and may hold your work, so it was not overwritten. Give another name: --out FILE.")
+        raise ConfigError(
+            f"{out} exists already and may hold your work, so it was not overwritten. Give another name: --out FILE."
+        )
     table = read_table(data)
     found = {column.column: column for column in identify_columns(table)}
     profiles = list(profile(table))
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", data.name.split(".")[0]).strip("-._") or "study"
     text = _HEAD.format(
-        data=data.name, out=out.name, name=name, path=_quoted(_relative(data, out)), rows=table.num_rows, id=_id_line(profiles, found)
+        data=data.name,
+        out=out.name,
+        name=name,
+        path=_quoted(_relative(data, out)),
+        rows=table.num_rows,
+        id=_id_line(profiles, found),
     )
     text += "\n".join("\n".join(_column(one, found[one.name])) + "\n" for one in profiles)
     label = any(column.role is Role.LABEL for column in found.values())
@@ -108,7 +115,11 @@ def _to_declare(profiles: list[ColumnProfile], found: dict[str, ColumnFinding], 
 
 def _id_line(profiles: list[ColumnProfile], found: dict[str, ColumnFinding]) -> str:
     names = [one.name for one in profiles if one.distinct == one.n and found[one.name].role is Role.IDENTIFIER]
-    return f"id = {_quoted(names[0])}".ljust(30) + " # names a row, for the keyed split" if names else "# id = ...".ljust(30) + " # a column that names each row"
+    return (
+        f"id = {_quoted(names[0])}".ljust(30) + " # names a row, for the keyed split"
+        if names
+        else "# id = ...".ljust(30) + " # a column that names each row"
+    )
 
 
 def _relative(data: Path, out: Path) -> str:

@@ -46,10 +46,12 @@ def load_study(path: Path) -> Study:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}. Strings need quotes, and each table starts with its [name].") from None
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}. Strings need quotes, and each table starts with its [name]."
+        ) from None
     try:
         settings = StudySettings.model_validate(data)
-        settings.schema  # noqa: B018 (building it checks bounds, categories and origins)
+        settings.table_schema  # noqa: B018 (building it checks bounds, categories and origins)
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(path, text, one) for one in error.errors()[:5])) from None
     except TacitError as error:
@@ -94,6 +96,10 @@ def _line(text: str, location: Sequence[str]) -> str:
             if table == ".".join(location):
                 found = f":{number}"
         entry = re.match(r"\s*[\"']?([^=\"'#]+?)[\"']?\s*=", line)
-        if entry and not header and [*filter(None, table.split(".")), entry.group(1)] == list(location[: len(table.split(".")) + 1]):
+        if (
+            entry
+            and not header
+            and [*filter(None, table.split(".")), entry.group(1)] == list(location[: len(table.split(".")) + 1])
+        ):
             return f":{number}"
     return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tacit.errors import RunError
+from tacit.errors import ConfigError, RunError
 from tacit.models.finding import Finding
 
 FORMAT = 1
@@ -56,7 +56,7 @@ def read_record(folder: Path) -> Record | None:
             raise ValueError("another format")
         findings = tuple(Finding.from_json(one) for one in data.pop("findings"))
         return Record(findings=findings, **data)
-    except Exception as error:  # any damage at all is answered the same way
+    except (ValueError, TypeError, KeyError, AttributeError, ConfigError) as error:
         raise RunError(
             f"{path} was written by another version of tacit or is damaged ({type(error).__name__}). Nothing was changed. Move the folder "
             f"{folder.parent} away to start afresh (what the ledger charged stays charged), or use the version that wrote it."

@@ -21,7 +21,7 @@ class Rows:
 
 def encoding_of(study: Study) -> Encoding:
     """Return the declared map from a row to features."""
-    return Encoding.from_schema(study.settings.schema, study.settings.features)
+    return Encoding.from_schema(study.settings.table_schema, study.settings.features)
 
 
 def label_rule(study: Study) -> LabelRule:

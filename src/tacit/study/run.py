@@ -15,7 +15,7 @@ from tacit.noise.source import Source
 from tacit.privacy.ledger import Ledger
 from tacit.study.loading import Study
 from tacit.study.record import Record, file_digest
-from tacit.tables import Table
+from tacit.tables import MISSING, Table
 
 
 class Listener(Protocol):
@@ -82,8 +82,8 @@ class Run:
     def table(self) -> Table:
         """The original rows with the study's schema, read once."""
         settings = self.study.settings
-        options = {} if settings.data.missing is None else {"missing": settings.data.missing}
-        table = Table.read(self.data_path, settings.schema, encoding=settings.data.encoding, **options)
+        missing = MISSING if settings.data.missing is None else settings.data.missing
+        table = Table.read(self.data_path, settings.table_schema, missing=missing, encoding=settings.data.encoding)
         if table.n_rows != settings.data.rows:
             raise DataError(
                 f"{self.data_path} has {table.n_rows} rows, and {self.study.path} declares rows = {settings.data.rows} under [data]. "

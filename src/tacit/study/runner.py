@@ -41,7 +41,9 @@ def run_study(
     ledger_path = study.beside(study.settings.ledger.path)
     anchor = study.settings.ledger.anchor
     with _locked(folder), Ledger.open(ledger_path, anchor=None if anchor is None else study.beside(anchor)) as ledger:
-        run = Run(study=study, folder=folder, ledger=ledger, source=OsSource.from_os() if source is None else source, exports=exports)
+        run = Run(
+            study=study, folder=folder, ledger=ledger, source=OsSource.from_os() if source is None else source, exports=exports
+        )
         for step in STEPS:
             if step.applies(study) and (only is None or step.name in only):
                 _do(run, step, listener)
@@ -63,9 +65,7 @@ def _do(run: Run, step: Step, listener: Listener) -> None:
     listener.step_ends(step, record, reused=reused)
 
 
-def _work(
-    run: Run, step: Step, final: Path, settings: dict[str, object], inputs: dict[str, str], listener: Listener
-) -> Record:
+def _work(run: Run, step: Step, final: Path, settings: dict[str, object], inputs: dict[str, str], listener: Listener) -> Record:
     started = time.perf_counter()
     with step_folder(final) as folder:
         findings = step.work(run, folder, lambda done, total: listener.step_moves(step, done, total))

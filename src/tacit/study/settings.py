@@ -150,7 +150,9 @@ class StudySettings(_Table):
                 f'column {units[0]!r} has role = "unit", but this version protects one row at a time: a person with several rows would be '
                 'protected less than the report says. Keep one row per person and give the column role = "ignore"'
             )
-        undeclared = [name for name in self.features if self.columns[name].bounds is None and self.columns[name].categories is None]
+        undeclared = [
+            name for name in self.features if self.columns[name].bounds is None and self.columns[name].categories is None
+        ]
         if undeclared:
             raise ValueError(
                 f"[train] uses columns without declared bounds or categories: {', '.join(undeclared)}. Write bounds = [low, high] or "
@@ -194,7 +196,7 @@ class StudySettings(_Table):
         return self.ledger.dataset or self.study.name
 
     @property
-    def schema(self) -> Schema:
+    def table_schema(self) -> Schema:
         return Schema({name: column.column(name) for name, column in self.columns.items()})
 
 

@@ -133,10 +133,9 @@ def guessed(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _all_match(column: pa.ChunkedArray, pattern: str) -> bool:
-    for part in (column.slice(0, _PREFIX), column):
-        if pc.all(pc.match_substring_regex(part, pattern)).as_py() is False:
-            return False
-    return True
+    return all(
+        pc.all(pc.match_substring_regex(part, pattern)).as_py() is not False for part in (column.slice(0, _PREFIX), column)
+    )
 
 
 def to_number(column: pa.ChunkedArray, name: str) -> pa.ChunkedArray:

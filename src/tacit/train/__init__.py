@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from tacit.train.sklearn import PrivateClassifier
     from tacit.train.torch.plain import train_plain
     from tacit.train.torch.private import PrivateTraining, make_private
-    from tacit.train.trainer import Checkpoints, Network, Trainer
     from tacit.train.torch.twins import CanaryTwins
+    from tacit.train.trainer import Checkpoints, Network, Trainer
 
 _PUBLIC = {
     "CanaryTwins": "tacit.train.torch.twins",

@@ -33,7 +33,9 @@ class Plan:
     def __post_init__(self) -> None:
         _check_sizes(self.n, self.batch_size)
         if not (self.clip_norm > 0 and math.isfinite(self.clip_norm)):
-            raise ConfigError(f"clip_norm must be finite and > 0, got {self.clip_norm}. Start at 1.0 with inputs scaled to [-1, 1].")
+            raise ConfigError(
+                f"clip_norm must be finite and > 0, got {self.clip_norm}. Start at 1.0 with inputs scaled to [-1, 1]."
+            )
         event = self.block.event
         if not (isinstance(event, PoissonSampled) and event.probability == self.batch_size / self.n):
             raise ConfigError(
@@ -133,4 +135,6 @@ def _check_sizes(n: int, batch_size: int) -> None:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ConfigError(f"{name} must be a whole number >= 1, got {value!r}.")
     if batch_size > n:
-        raise ConfigError(f"batch_size is {batch_size}, more than n = {n} units. Choose a batch_size of at most n, often n / 20 to n / 5.")
+        raise ConfigError(
+            f"batch_size is {batch_size}, more than n = {n} units. Choose a batch_size of at most n, often n / 20 to n / 5."
+        )

@@ -1,8 +1,8 @@
 """A classifier with scikit-learn's manners: `fit`, `predict`, `predict_proba`, `score`, `get_params`."""
 
-import inspect
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from tacit.train.plan import Plan
 from tacit.train.trainer import Network, Trainer
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class PrivateClassifier:
     """Logistic regression or an MLP, trained with differential privacy and paid for in a ledger.
 
@@ -35,39 +36,34 @@ class PrivateClassifier:
     Every fit costs epsilon again. Source: Abadi et al. 2016, arXiv:1607.00133.
     """
 
-    _estimator_type = "classifier"
-
-    def __init__(
-        self,
-        *,
-        ledger: Ledger | None = None,
-        budget: str = "",
-        bounds: tuple[ArrayLike, ArrayLike] = (-1.0, 1.0),
-        classes: Sequence[Any] = (),
-        epsilon: float = 1.0,
-        delta: float = 1e-5,
-        hidden: tuple[int, ...] = (),
-        activation: str = "tanh",
-        clip_norm: float = 1.0,
-        batch_size: int | None = None,
-        epochs: float = 20,
-        learning_rate: float = 0.5,
-        momentum: float = 0.9,
-        n: int | None = None,
-        request_id: str | None = None,
-        source: Source | None = None,
-        on_step: Callable[[int, int], None] | None = None,
-    ) -> None:
-        values = locals()
-        for name in self._names():
-            setattr(self, name, values[name])
+    ledger: Ledger | None = None
+    budget: str = ""
+    bounds: tuple[ArrayLike, ArrayLike] = (-1.0, 1.0)
+    classes: Sequence[Any] = ()
+    epsilon: float = 1.0
+    delta: float = 1e-5
+    hidden: tuple[int, ...] = ()
+    activation: str = "tanh"
+    clip_norm: float = 1.0
+    batch_size: int | None = None
+    epochs: float = 20
+    learning_rate: float = 0.5
+    momentum: float = 0.9
+    n: int | None = None
+    request_id: str | None = None
+    source: Source | None = None
+    on_step: Callable[[int, int], None] | None = None
 
     @classmethod
     def _names(cls) -> list[str]:
-        return [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        return [one.name for one in fields(cls)]
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:  # noqa: ARG002 (scikit-learn's signature; nothing is nested)
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self._names()}
+
+    def __sklearn_clone__(self) -> "PrivateClassifier":
+        """A clone spends from the same ledger, which cannot be copied."""
+        return type(self)(**self.get_params())
 
     def set_params(self, **params: Any) -> "PrivateClassifier":
         for name, value in params.items():
@@ -130,7 +126,8 @@ class PrivateClassifier:
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:  # noqa: N803
         """Return the likeliest class of each row, shape (n,)."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        numbers = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[numbers])
 
     def score(self, X: ArrayLike, y: ArrayLike) -> float:  # noqa: N803
         """Return the share of rows predicted right. On private rows this is an exact, uncharged statistic: keep it inside."""
@@ -152,9 +149,13 @@ class PrivateClassifier:
     def _numbers(self, y: ArrayLike) -> NDArray[np.int64]:
         """Return class numbers for labels, refusing labels that were not declared."""
         if len(set(self.classes)) < 2:
-            raise ConfigError(f"classes must name at least two labels, got {list(self.classes)}. Declare every label that could occur.")
+            raise ConfigError(
+                f"classes must name at least two labels, got {list(self.classes)}. Declare every label that could occur."
+            )
         numbers = {label: number for number, label in enumerate(self.classes)}
         try:
             return np.array([numbers[label] for label in np.asarray(y).tolist()], dtype=np.int64)
         except KeyError:
-            raise DataError(f"y holds a label (or a missing value) that is not among the declared classes {list(self.classes)}.") from None
+            raise DataError(
+                f"y holds a label (or a missing value) that is not among the declared classes {list(self.classes)}."
+            ) from None

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +46,7 @@ class Network:
     def parameters(self, inputs: int, classes: int) -> int:
         """Return the number of trained values: the dimension of the noise."""
         sizes = [inputs, *self.hidden, classes]
-        return sum((wide + 1) * narrow for wide, narrow in zip(sizes[:-1], sizes[1:], strict=True))
+        return sum((wide + 1) * narrow for wide, narrow in pairwise(sizes))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +145,8 @@ def check_rows(features: NDArray[np.float64], labels: NDArray[np.int64], classes
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ShapeError(f"features must have shape (n, d) and labels (n,), got {features.shape} and {labels.shape}.")
     if classes < 2:
-        raise ConfigError(f"a classifier needs at least two declared classes, got {classes}. Declare every label that could occur.")
-    if len(labels) and not (0 <= labels.min() and labels.max() < classes):
+        raise ConfigError(
+            f"a classifier needs at least two declared classes, got {classes}. Declare every label that could occur."
+        )
+    if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
         raise ConfigError(f"labels must be class numbers from 0 to {classes - 1}. Declare every label that could occur.")

@@ -32,7 +32,7 @@ def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Fin
     assert settings.anonymize is not None
     run.charge("anonymize", "not-dp", f"a {settings.anonymize.k}-anonymous table of the original rows")
     data = _prepared(run)
-    columns = settings.schema
+    columns = settings.table_schema
     quasi = columns.names(Role.QUASI)
     hierarchies = {
         name: hierarchy_for(columns[name], settings.columns[name].hierarchy, folder=run.study.path.parent) for name in quasi

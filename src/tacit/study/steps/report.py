@@ -114,7 +114,8 @@ def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Fin
     paths = write_report(statement_of(run), folder)
     moved(1, 1)
     return [
-        Finding(kind="report", name=path.name, value=path.name, basis=Basis.PUBLIC) for path in (paths.custodian_html, paths.release_html)
+        Finding(kind="report", name=path.name, value=path.name, basis=Basis.PUBLIC)
+        for path in (paths.custodian_html, paths.release_html)
     ]
 
 

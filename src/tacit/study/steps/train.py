@@ -39,7 +39,10 @@ def settings_of(study: Study) -> Mapping[str, Any]:
     """Return what a trained model depends on: [train], [data] and the columns it reads."""
     settings = study.settings
     label = label_rule(study).column
-    columns = {name: settings.columns[name].model_dump(mode="json", exclude={"hierarchy", "treat"}) for name in [*settings.features, label]}
+    columns = {
+        name: settings.columns[name].model_dump(mode="json", exclude={"hierarchy", "treat"})
+        for name in [*settings.features, label]
+    }
     return {
         "train": settings.train.model_dump(mode="json", exclude={"twin"}) if settings.train else None,
         "data": settings.data.model_dump(mode="json"),

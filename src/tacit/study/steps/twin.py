@@ -23,7 +23,11 @@ def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Fin
     rows = rows_of(run)
     run.charge("twin", "not-dp", "a model trained without privacy, for comparison; it stays with the custodian")
     network = train_plain(
-        rows.features[rows.training], rows.labels[rows.training], label_rule(run.study).classes, network_of(run.study), on_step=moved
+        rows.features[rows.training],
+        rows.labels[rows.training],
+        label_rule(run.study).classes,
+        network_of(run.study),
+        on_step=moved,
     )
     if run.exports:
         save_model(folder / "model", network, {"study": run.study.settings.study.name, "guarantee": None})

@@ -38,7 +38,9 @@ def check_model(model: nn.Module, *, own: frozenset[int] = frozenset()) -> dict[
     _check_reuse(model, parameters)
     for name, parameter in parameters.items():
         if parameter.dtype not in (torch.float32, torch.float64):
-            raise UnsupportedModel(f"parameter {name!r} is {parameter.dtype}; norms and noise need float32 or float64. Call model.float().")
+            raise UnsupportedModel(
+                f"parameter {name!r} is {parameter.dtype}; norms and noise need float32 or float64. Call model.float()."
+            )
     return parameters
 
 
@@ -46,15 +48,25 @@ def _check_module(name: str, module: nn.Module, own: frozenset[int]) -> None:
     kind = type(module)
     if kind not in (nn.Linear, nn.Sequential, *ELEMENTWISE):
         remedy = next((text for key, text in _REMEDIES.items() if key in kind.__name__), None)
-        why = f": {remedy}" if remedy else ". Accepted are nn.Sequential, nn.Linear and " + ", ".join(f"nn.{c.__name__}" for c in ELEMENTWISE)
-        raise UnsupportedModel(f"{name!r} is {kind.__module__}.{kind.__qualname__}, which cannot be trained with exact per-example gradients{why}.")
+        why = (
+            f": {remedy}"
+            if remedy
+            else ". Accepted are nn.Sequential, nn.Linear and " + ", ".join(f"nn.{c.__name__}" for c in ELEMENTWISE)
+        )
+        raise UnsupportedModel(
+            f"{name!r} is {kind.__module__}.{kind.__qualname__}, which cannot be trained with exact per-example gradients{why}."
+        )
     if getattr(module, "inplace", False):
         raise UnsupportedModel(f"{name!r} works in place, which overwrites what the gradient needs. Set inplace=False.")
     if "forward" in vars(module):
-        raise UnsupportedModel(f"{name!r} has had its forward replaced, so what it computes is unknown. Attach before other wrappers.")
+        raise UnsupportedModel(
+            f"{name!r} has had its forward replaced, so what it computes is unknown. Attach before other wrappers."
+        )
     for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
         if set(getattr(module, hooks)) - own:
-            raise UnsupportedModel(f"{name!r} has hooks ({hooks}), which could mix examples. Remove them before training privately.")
+            raise UnsupportedModel(
+                f"{name!r} has hooks ({hooks}), which could mix examples. Remove them before training privately."
+            )
     if any(isinstance(value, torch.Tensor) for value in module._buffers.values()):
         raise UnsupportedModel(f"{name!r} has a buffer, which would change during private training. Remove it.")
 
@@ -70,7 +82,9 @@ def _check_reuse(model: nn.Module, parameters: dict[str, nn.Parameter]) -> None:
     modules: dict[int, str] = {}
     for name, module in model.named_modules(remove_duplicate=False):
         if type(module) is nn.Linear and id(module) in modules:
-            raise UnsupportedModel(f"{name!r} and {modules[id(module)]!r} are one layer used twice. Give each place a layer of its own.")
+            raise UnsupportedModel(
+                f"{name!r} and {modules[id(module)]!r} are one layer used twice. Give each place a layer of its own."
+            )
         modules[id(module)] = name
 
 
@@ -84,4 +98,6 @@ def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
                 "Build it from model.parameters(), or freeze that parameter with requires_grad_(False)."
             )
     if held - {id(parameter) for parameter in model.parameters()}:
-        raise UnsupportedModel("the optimizer holds parameters of something else than this model. Build it from model.parameters() alone.")
+        raise UnsupportedModel(
+            "the optimizer holds parameters of something else than this model. Build it from model.parameters() alone."
+        )

@@ -62,11 +62,17 @@ class Engine:
         gradient arrives at a parameter, or (UnsupportedModel too) the model is no longer what was attached.
         """
         if self._keep is None:
-            raise PrivacyError("private.backward was called outside a batch. Iterate over private.batches() and call it once in each.")
+            raise PrivacyError(
+                "private.backward was called outside a batch. Iterate over private.batches() and call it once in each."
+            )
         if self._tape is None:
-            raise PrivacyError("private.backward was called, but the model did not run on this batch. Compute losses from private.model(x).")
+            raise PrivacyError(
+                "private.backward was called, but the model did not run on this batch. Compute losses from private.model(x)."
+            )
         if not losses.requires_grad:
-            raise PrivacyError("the losses carry no gradient: the model ran under no_grad, or its output was detached. Nothing would train.")
+            raise PrivacyError(
+                "the losses carry no gradient: the model ran under no_grad, or its output was detached. Nothing would train."
+            )
         if losses.shape != self._keep.shape:
             raise ShapeError(
                 f"losses must have shape ({len(self._keep)},), one per example, got {tuple(losses.shape)}. "
@@ -76,7 +82,7 @@ class Engine:
         if not self._probed and self._output is not None:
             _refuse_coupled(losses, self._output)
             self._probed = True
-        torch.where(self._keep, losses, 0.0).sum().backward()  # type: ignore[no-untyped-call]
+        torch.where(self._keep, losses, 0.0).sum().backward()
         clipped_sum(self._tape, self._keep, clip_target(self._plan.clip_norm), self._sums)
         self._keep = None
 
@@ -96,9 +102,13 @@ class Engine:
         if self._keep is None or not torch.is_grad_enabled():
             return
         if {id(parameter) for parameter in self._model.parameters()}.isdisjoint(self._names):
-            raise PrivacyError("the model runs with other parameters in place of its own (functional_call). Run the model itself.")
+            raise PrivacyError(
+                "the model runs with other parameters in place of its own (functional_call). Run the model itself."
+            )
         if self._tape is not None:
-            raise PrivacyError("the model ran twice on one batch, so a record could count twice. Run it once and reuse its output.")
+            raise PrivacyError(
+                "the model ran twice on one batch, so a record could count twice. Run it once and reuse its output."
+            )
         self._tape = Tape.of(len(self._keep), self._keep.device)
         self._mode = TapMode(self._names, self._tape)
         self._mode.__enter__()
@@ -112,7 +122,9 @@ class Engine:
         """Raise when the model is no longer what was attached; whatever was added since is not tapped."""
         now = check_model(self._model, own=frozenset(handle.id for handle in self._handles))
         if {name: id(parameter) for name, parameter in now.items()} != {name: id(p) for name, p in self.parameters.items()}:
-            raise PrivacyError("the model's trainable parameters changed after make_private, so some would train unclipped. Attach again.")
+            raise PrivacyError(
+                "the model's trainable parameters changed after make_private, so some would train unclipped. Attach again."
+            )
 
     def _guard(self, name: str) -> Callable[[Tensor | None], None]:
         def refuse(gradient: Tensor | None) -> None:
@@ -136,7 +148,9 @@ def _refuse_coupled(losses: Tensor, output: Tensor) -> None:
         return
     signs = torch.ones_like(losses)
     signs[::2] = -1
-    plain, flipped = (torch.autograd.grad(losses, output, weights, retain_graph=True)[0] for weights in (torch.ones_like(losses), signs))
+    plain, flipped = (
+        torch.autograd.grad(losses, output, weights, retain_graph=True)[0] for weights in (torch.ones_like(losses), signs)
+    )
     expected = plain * signs.view(-1, *[1] * (plain.ndim - 1))
     if not torch.allclose(flipped, expected, rtol=1e-4, atol=1e-30, equal_nan=True):
         raise PrivacyError(

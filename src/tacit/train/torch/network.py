@@ -1,20 +1,27 @@
 """From a declared shape to a torch model and back to a network that needs no torch."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import nn
 
 from tacit.models.dense import DenseNetwork
 
-_ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU, "silu": nn.SiLU, "sigmoid": nn.Sigmoid}
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "sigmoid": nn.Sigmoid,
+}
 
 
 def build(inputs: int, hidden: Sequence[int], outputs: int, activation: str = "tanh") -> nn.Sequential:
     """Return a linear model (no hidden layer) or an MLP. The linear model starts at zero, so it needs no randomness."""
     sizes = [inputs, *hidden, outputs]
     layers: list[nn.Module] = []
-    for number, (wide, narrow) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for number, (wide, narrow) in enumerate(pairwise(sizes)):
         layers.append(nn.Linear(wide, narrow))
         if number < len(hidden):
             layers.append(_ACTIVATIONS[activation]())

@@ -35,13 +35,13 @@ def train_plain(
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         value: torch.Tensor = torch.nn.functional.cross_entropy(model(rows), targets)
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         return value.detach()
 
     last = float("inf")
     with threads_for(len(rows), trainable_size(model)):
         for epoch in range(epochs):
-            value = float(optimizer.step(loss))  # type: ignore[arg-type]
+            value = float(optimizer.step(loss))
             if on_step is not None:
                 on_step(epoch + 1, epochs)
             if not last - value > 1e-7:

@@ -69,7 +69,9 @@ class PrivateTraining:
                     self._engine.start(torch.arange(self._rows) < len(rows))
                     yield tuple(_padded(tensor[rows], self._rows) for tensor in self._tensors)
                     if self._waiting:
-                        raise PrivacyError("private.backward(losses) did not run on the last batch. Call it exactly once in each.")
+                        raise PrivacyError(
+                            "private.backward(losses) did not run on the last batch. Call it exactly once in each."
+                        )
 
     def backward(self, losses: Tensor) -> None:
         """Run the backward pass of this micro-batch; on the last of a batch, put (clipped sum + noise) / batch_size into .grad.

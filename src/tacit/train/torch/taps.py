@@ -63,7 +63,8 @@ class _TappedLinear(torch.autograd.Function):
 
 def squared_length(rows: Tensor) -> Tensor:
     """Return each row's squared L2 length, shape (B,), accumulated in float64."""
-    return torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64).square()
+    length: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+    return length.square()
 
 
 class TapMode(TorchFunctionMode):
@@ -82,7 +83,7 @@ class TapMode(TorchFunctionMode):
             return self._linear(*args, **kwargs)
         return func(*args, **kwargs)
 
-    def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:  # noqa: A002 (torch's name)
+    def _linear(self, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         name = self._names.get(id(weight))
         if name is None:
             return torch.nn.functional.linear(input, weight, bias)
@@ -93,7 +94,9 @@ class TapMode(TorchFunctionMode):
                 f"takes (batch, features). Which axis is the example is never guessed: give the model two-dimensional input."
             )
         if torch.is_autocast_enabled(input.device.type):
-            raise PrivacyError("the model runs under autocast; norms and noise need the parameters' own precision. Leave autocast out.")
+            raise PrivacyError(
+                "the model runs under autocast; norms and noise need the parameters' own precision. Leave autocast out."
+            )
         tap = Tap(weight=name, bias=None if bias is None else self._names.get(id(bias)), activation=input.detach())
         self._tape.taps.append(tap)
         return _TappedLinear.apply(input, weight, bias, self._tape.squared_norms, tap)  # type: ignore[no-any-return]

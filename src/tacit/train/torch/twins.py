@@ -67,7 +67,7 @@ class CanaryTwins:
         residual = torch.sigmoid(x @ torch.from_numpy(weights).T) - labels[:, None]  # (B, twins)
         length = residual.abs() * torch.linalg.vector_norm(x, dim=1)[:, None]
         factor = (clip_target(self.plan.clip_norm) / length.clamp(min=1e-300)).clamp(max=1.0)
-        return ((residual * factor).T @ x).numpy()
+        return np.asarray((residual * factor).T @ x)
 
     def _canaries(self, present: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Return each twin's canary coordinates before noise: full clip norm where the canary is present and drawn."""
