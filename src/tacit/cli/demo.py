@@ -54,11 +54,11 @@ def _walk() -> None:
     _grant(study, EPSILON)
     with bars() as listener:
         finished = run_study(study, runs=_RUNS, listener=listener)
-    show(finished)
     refuse_contradicted(finished)
     out.print("\n[bold]Guard rails[/bold]")
-    _show_refusal(["run", str(study.path), "--epsilon", "0.5"], "A second process asks for epsilon 0.5 more", expected=3)
-    _show_refusal(["demo", "--break", "no-noise"], "The same training with its noise taken out", expected=1)
+    _show_refusal("A second process asks for epsilon 0.5 more", ["run", str(study.path), "--epsilon", "0.5"], expected=3)
+    _show_refusal("The same training with its noise taken out", ["demo", "--break", "no-noise"], expected=1)
+    show(finished)
 
 
 def _break_noise(fault: str) -> None:
@@ -88,17 +88,20 @@ def _grant(study: "Study", epsilon: float) -> None:
             ledger.grant(study.settings.budget, epsilon=epsilon, delta=DELTA, note="tacit demo")
 
 
-def _show_refusal(arguments: list[str], what: str, *, expected: int) -> None:
+def _show_refusal(what: str, arguments: list[str], *, expected: int) -> None:
     """Run tacit in a second process and show what it answers; a wrong exit code ends the demo."""
+    from rich.markup import escape
+    from rich.padding import Padding
+
     from tacit.cli.console import console
     from tacit.errors import PrivacyError
 
     out = console()
+    command = f"tacit {' '.join(arguments)}"
     with out.status(f"{what} ..."):
         done = subprocess.run([sys.executable, "-m", "tacit", *arguments], capture_output=True, text=True, check=False)
     if done.returncode != expected:
-        raise PrivacyError(
-            f"`tacit {' '.join(arguments)}` ended with exit code {done.returncode}, expected {expected}: {done.stderr.strip()[-500:]}"
-        )
-    out.print(f"{what}: refused, exit code {done.returncode}.")
-    out.print(f"[dim]{done.stderr.strip()}[/dim]")
+        answer = done.stderr.strip()[-500:]
+        raise PrivacyError(f"`{command}` ended with exit code {done.returncode}, expected {expected}: {answer}")
+    out.print(f"  [green]✓[/green] {what}: refused, exit code {done.returncode}")
+    out.print(Padding(f"[dim]$ {command}\n{escape(done.stderr.strip())}[/dim]", (0, 0, 0, 4)))

@@ -137,21 +137,32 @@ def test_an_anchor_that_holds_something_else_is_not_overwritten(path: Path, tmp_
     assert anchor.read_bytes() == content.encode(errors="surrogatepass")
 
 
+def test_an_anchor_in_a_folder_that_is_not_there_is_told_before_anything_is_charged(path: Path, tmp_path: Path) -> None:
+    with pytest.raises(LedgerError, match=r"anchor .* cannot be used"):
+        Ledger.open(path, anchor=tmp_path / "unplugged" / "head.json")
+    assert not path.exists()
+
+
 def test_a_charge_that_cannot_be_anchored_hands_out_nothing_and_can_be_resumed(
     path: Path, tmp_path: Path, make_block: MakeBlock
 ) -> None:
     granted(path)
-    missing = tmp_path / "unplugged" / "head.json"
-    with Ledger.open(path, anchor=missing) as ledger, pytest.raises(LedgerError, match=r"anchor .* cannot be used"):
-        ledger.reserve(make_block(), dataset="survey", request_id="one", purpose="test")
+    anchor = tmp_path / "stick" / "head.json"
+    anchor.parent.mkdir()
+    with Ledger.open(path, anchor=anchor) as ledger:
+        anchor.parent.rmdir()
+        with pytest.raises(LedgerError, match=r"anchor .* cannot be used"):
+            ledger.reserve(make_block(), dataset="survey", request_id="one", purpose="test")
     with Ledger.open(path) as ledger:
         assert ledger.spent("survey").epsilon == 0.25
         assert ledger.resume("one").steps_left == 25
 
 
 def test_a_record_repeated_after_its_anchor_failed_is_anchored_then(path: Path, tmp_path: Path) -> None:
-    anchor = tmp_path / "unplugged" / "head.json"
+    anchor = tmp_path / "stick" / "head.json"
+    anchor.parent.mkdir()
     with Ledger.open(path, anchor=anchor) as ledger:
+        anchor.parent.rmdir()
         for _ in range(2):
             with pytest.raises(LedgerError, match=r"anchor .* cannot be used"):
                 ledger.record("not-dp", dataset="survey", request_id="one", what="a table")

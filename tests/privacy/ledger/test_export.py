@@ -1,7 +1,9 @@
 """The export holds everything, is plain JSON, and never a number that hides the list."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,17 @@ def test_the_export_holds_every_row_the_totals_the_list_and_the_head(path: Path,
 def test_a_file_that_is_no_ledger_is_not_exported(path: Path) -> None:
     with pytest.raises(LedgerError):
         export(path)
-    path.write_text("x")
+    path.write_text("no ledger")
     with pytest.raises(LedgerError, match="is not a tacit ledger"):
         export(path)
+
+
+@pytest.mark.parametrize("change", ["body = '{'", "body = '[]'", "time = 'x'", "hash = 'x'", "spent_epsilon = 'x'"])
+def test_rows_that_cannot_be_read_are_an_error_with_a_remedy(path: Path, tmp_path: Path, change: str) -> None:
+    with Ledger.open(path) as ledger:
+        ledger.record("not-dp", dataset="survey", request_id="a", what="a table")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"UPDATE entries SET {change} WHERE seq = 2")
+        connection.commit()
+    with pytest.raises(LedgerError, match="tacit ledger verify"):
+        export(path, key_folder=tmp_path / "none")

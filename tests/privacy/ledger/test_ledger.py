@@ -4,6 +4,7 @@ import math
 import sqlite3
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ MakeBlock = Callable[..., Block]
 
 
 def rows(path: Path) -> list[tuple[object, ...]]:
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection:
         return connection.execute("SELECT * FROM entries ORDER BY seq").fetchall()
 
 
@@ -229,7 +230,7 @@ def test_a_change_by_another_process_is_seen_at_the_next_charge(path: Path, make
         two.grant("survey", epsilon=0.25, delta=0.0)
         reserve(one, make_block(), "three")
         two.record("read-only", dataset="survey", request_id="profile", what="profile")
-        assert one.record("read-only", dataset="survey", request_id="profile", what="profile").seq == 6
+        assert one.record("read-only", dataset="survey", request_id="profile", what="profile").seq == 7
         assert one.spent("survey") == two.spent("survey") == Budget(epsilon=0.75, delta=3e-6)
     assert verify(path).ok
 

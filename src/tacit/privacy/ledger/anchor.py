@@ -26,7 +26,9 @@ class Anchor:
         """Return the head in the file, or None when there is no file. Raises LedgerError when it holds anything else."""
         try:
             return Head.from_json(json.loads(self.path.read_text(encoding="utf-8")))
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if not self.path.parent.is_dir():  # said at once, before anything is charged
+                raise self._unusable(error) from None
             return None
         except OSError as error:
             raise self._unusable(error) from None

@@ -4,6 +4,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tacit.errors import LedgerError
 from tacit.privacy.ledger import chain, founding, keys
 from tacit.privacy.ledger.chain import Entry, Sealer
 from tacit.privacy.ledger.head import public_key, sign
@@ -19,19 +20,27 @@ def export(path: str | Path, *, key_folder: Path | None = None) -> dict[str, Any
     path = Path(path)
     with closing(Store(path, read_only=True)) as store, store.reading():
         rows = list(store.rows())
-    first = founding.first_row(rows[0] if rows else None, path).content
-    key, last = keys.load(key_folder or keys.default_folder()), rows[-1]
-    mine = key is not None and public_key(key) == first["public_key"]
-    if mine and key is not None:
-        Sealer(key, first["ledger_id"]).check(last)
-    head = sign(key, ledger_id=first["ledger_id"], count=last.seq, digest=last.hash) if mine and key is not None else None
-    return {
-        "format": "tacit ledger 1",
-        **first,
-        "head": head.to_json() if head else None,
-        "datasets": _datasets(rows),
-        "entries": [entry.to_json() for entry in rows],
-    }
+    key = keys.load(key_folder or keys.default_folder())
+    try:
+        first = founding.first_row(rows[0] if rows else None, path).content
+        mine = key is not None and public_key(key) == first["public_key"]
+        return {
+            "format": "tacit ledger 1",
+            **first,
+            "head": _head(key, first["ledger_id"], rows[-1]) if key is not None and mine else None,
+            "datasets": _datasets(rows),
+            "entries": [entry.to_json() for entry in rows],
+        }
+    except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise LedgerError(
+            f"the ledger {path} holds rows that cannot be read ({error!r:.200}), so nothing was exported. "
+            "Run `tacit ledger verify` to see which."
+        ) from None
+
+
+def _head(key: bytes, ledger_id: str, last: Entry) -> dict[str, Any]:
+    Sealer(key, ledger_id).check(last)
+    return sign(key, ledger_id=ledger_id, count=last.seq, digest=last.hash).to_json()
 
 
 def _datasets(rows: list[Entry]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 import secrets
 import sqlite3
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from tacit.errors import LedgerError
@@ -34,8 +35,9 @@ def found(path: Path, key: bytes) -> None:
     except sqlite3.Error as error:
         raise unusable(path, error) from None
     finally:
-        for leftover in path.parent.glob(f"{temporary.name}*") if path.parent.is_dir() else ():
-            leftover.unlink()
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            with suppress(OSError):
+                os.unlink(f"{temporary}{suffix}")
 
 
 def first_row(entry: Entry | None, path: Path) -> Entry:
@@ -72,7 +74,7 @@ def _write_first_row(path: Path, key: bytes) -> None:
 
 def _refuse_orphaned_log(path: Path) -> None:
     log = path.with_name(path.name + "-wal")
-    if log.exists():
+    if log.exists() and not path.exists():  # in this order: another process may be founding it now
         raise LedgerError(
             f"the ledger {path} is gone but its log {log.name} is still there: charges would be forgotten, so no new ledger was "
             f"made. Restore {path.name}, or move the log away if you mean to start from nothing."

@@ -131,7 +131,7 @@ class Ledger:
         try:
             entry = self._write(dataset, charge)
         except (RequestIdTaken, BudgetExceeded) as refusal:
-            taken = self._store.find(request_id)
+            taken = self.find(request_id)
             if isinstance(refusal, BudgetExceeded) and taken is None:
                 raise
             raise refusals.request_id_taken(taken) from None
@@ -144,10 +144,9 @@ class Ledger:
         Raises LedgerError when the ledger has no block of that name.
         """
         _check_names(request_id)
-        entry = self._store.find(request_id)
+        entry = self.find(request_id)
         if entry is None or entry.kind != chain.DP:
             raise refusals.no_block(request_id, entry)
-        self._trust(entry)
         block = block_from_json(entry.content["block"])
         return Reservation(entry, block, self._claim(entry, block), self._claim)
 
@@ -180,10 +179,10 @@ class Ledger:
         try:
             return self._write(dataset, lambda last, totals: self._entry(last, kind, dataset, request_id, body, totals))
         except RequestIdTaken:
-            taken = self._store.find(request_id)
+            taken = self.find(request_id)
         if taken is None or (taken.kind, taken.dataset, taken.body) != (kind, dataset, body):
             raise refusals.request_id_taken(taken)
-        return self._anchored(self._trust(taken))
+        return self._anchored(taken)
 
     def spent(self, dataset: str) -> Budget:
         """What the dataset's dp entries cost together; `not_dp` lists the releases that have no epsilon."""
@@ -206,12 +205,13 @@ class Ledger:
         return self._store.datasets()
 
     def entries(self) -> Iterator[Entry]:
-        """Every row in order, bookkeeping included."""
+        """Every row in order, bookkeeping included, as the file has it: `verify` checks it."""
         return self._store.rows()
 
     def find(self, request_id: str) -> Entry | None:
         """Return the entry of a request, or None: whether to `reserve` or to `resume`."""
-        return self._store.find(request_id)
+        entry = self._store.find(request_id)
+        return None if entry is None else self._trust(entry)
 
     def head(self) -> Head:
         """Return the signed head: put it into every report and model, as the anchor against rollback."""

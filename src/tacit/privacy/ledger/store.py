@@ -132,8 +132,11 @@ class Store:
         try:
             self._connection.execute(_INSERT, entry)
         except sqlite3.IntegrityError as error:
-            raise (RequestIdTaken if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE else RowTaken)(
-                str(error)
+            if error.sqlite_errorcode == sqlite3.SQLITE_CONSTRAINT_UNIQUE:
+                raise RequestIdTaken(f"request id {entry.request_id!r} is taken") from None
+            raise RowTaken(
+                f"row {entry.seq} cannot be added to the ledger {self.path}: {error}. Nothing was charged or released. "
+                "The file is damaged; `tacit ledger verify` shows where."
             ) from None
         except sqlite3.Error as error:
             raise unusable(self.path, error) from None

@@ -113,7 +113,7 @@ def verify(path: str | Path, anchors: Iterable[Head] = (), *, key_folder: Path |
 
     anchors    -- signed heads kept elsewhere (in reports and models); the only thing that shows a rollback.
     key_folder -- where the signing key is, default as in Ledger.open. Without a key there the seals are not checked.
-    Changes nothing. Raises LedgerError only when there is no file; all else is a problem in the answer.
+    Changes nothing. Raises LedgerError when there is no file or the key's file is unusable; all else is a problem in the answer.
     """
     path = Path(path)
     if not path.is_file():
