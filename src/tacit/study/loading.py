@@ -51,7 +51,7 @@ def load_study(path: Path) -> Study:
         ) from None
     try:
         settings = StudySettings.model_validate(data)
-        settings.table_schema  # noqa: B018 (building it checks bounds, categories and origins)
+        _ = settings.table_schema, settings.origins  # building them checks bounds, categories and origins
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(path, text, one) for one in error.errors()[:5])) from None
     except TacitError as error:

@@ -61,6 +61,7 @@ def _do(run: Run, step: Step, listener: Listener) -> None:
     if not reused:
         record = _work(run, step, final, settings, inputs, listener)
     assert record is not None
+    run.secret(f"{step.name}.checkpoint").unlink(missing_ok=True)  # only now that the finished step is in its place
     run.records[step.name] = record
     listener.step_ends(step, record, reused=reused)
 

@@ -28,6 +28,7 @@ class DataTable(_Table):
 
     path: str
     rows: Count
+    rows_origin: str = "declared"
     id: str | None = None
     missing: tuple[str, ...] | None = None
     encoding: str | None = None
@@ -194,6 +195,17 @@ class StudySettings(_Table):
     def budget(self) -> str:
         """The name of the data's budget in the ledger."""
         return self.ledger.dataset or self.study.name
+
+    @property
+    def origins(self) -> dict[str, Origin]:
+        """What a mechanism takes as public, in words, and where each comes from (SOUNDNESS 2)."""
+        found = {"number of rows": Origin.parse(self.data.rows_origin)}
+        for name in self.features if self.train is not None else ():
+            column = self.columns[name]
+            found[f"{'bounds' if column.bounds is not None else 'categories'} of {name}"] = Origin.parse(column.origin)
+        for name in self._named(Role.LABEL) if self.train is not None else ():
+            found[f"classes of {name}"] = Origin.parse(self.columns[name].origin)
+        return found
 
     @property
     def table_schema(self) -> Schema:

@@ -4,10 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tacit.errors import PrivacyError
 from tacit.models import Basis, Finding, save_model
 from tacit.study.loading import Study
 from tacit.study.rows import encoding_of, label_rule, rows_of
 from tacit.study.run import Run, Step
+from tacit.tables import OriginKind
 from tacit.train import Plan, Trainer
 from tacit.train.trainer import Checkpoints, Network
 
@@ -51,10 +53,11 @@ def settings_of(study: Study) -> Mapping[str, Any]:
 
 
 def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Finding]:
+    _check_charged_origins(run)
     plan = plan_of(run.study)
     rows = rows_of(run)
     classes = label_rule(run.study).classes
-    checkpoints = Checkpoints(path=run.secret("train.checkpoint"), key=run.key("checkpoint.key").secret)
+    checkpoints = Checkpoints(path=run.secret(f"{STEP.name}.checkpoint"), key=run.key("checkpoint.key").secret)
     trainer = Trainer(plan=plan, network=network_of(run.study), source=run.source)
     network = trainer.fit(
         rows.features[rows.training],
@@ -76,8 +79,7 @@ def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Fin
             "request_id": run.request_id("train"),
         }
         save_model(folder / "model", network, card)
-    checkpoints.path.unlink(missing_ok=True)
-    return [_guarantee(plan), *_plan_findings(plan)]
+    return [_guarantee(plan), *_plan_findings(plan), *_origin_findings(run.study)]
 
 
 def _guarantee(plan: Plan) -> Finding:
@@ -98,6 +100,28 @@ def _plan_findings(plan: Plan) -> list[Finding]:
         Finding(kind="training", name=name, value=plan.summary()[name], basis=Basis.PUBLIC)
         for name in ("steps", "spare_steps", "batch_size", "clip_norm", "noise_multiplier")
     ]
+
+
+def _origin_findings(study: Study) -> list[Finding]:
+    """Return what was taken as public, one finding per origin."""
+    by_origin: dict[str, list[str]] = {}
+    for what, origin in study.settings.origins.items():
+        by_origin.setdefault(str(origin), []).append(what)
+    return [
+        Finding(kind="training", name=f"taken as public; {origin}", value="; ".join(what), basis=Basis.PUBLIC)
+        for origin, what in by_origin.items()
+    ]
+
+
+def _check_charged_origins(run: Run) -> None:
+    """Raise PrivacyError when a value is said to come from a charge that the ledger does not have."""
+    for what, origin in run.study.settings.origins.items():
+        entry = run.ledger.find(origin.source) if origin.kind is OriginKind.CHARGED else None
+        if origin.kind is OriginKind.CHARGED and (entry is None or entry.kind != "dp" or entry.dataset != run.study.settings.budget):
+            raise PrivacyError(
+                f'the study says the {what} come from the charge {origin.source!r}, which the ledger does not have as a dp entry of '
+                f'"{run.study.settings.budget}". Taken from private rows without a charge, they would leak. Declare them, or name the charge.'
+            )
 
 
 STEP = Step(

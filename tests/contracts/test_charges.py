@@ -1,0 +1,228 @@
+"""Every charge stands in a table with the test that fails without it, and every charge comes before what it pays for."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from command_line import tacit
+from contracts.mutants import SOURCE, Call, calls, copy_source, plant, run_tests
+from simple_training import plan
+from tacit.privacy.ledger import Ledger, store
+from tacit.privacy.ledger.turn import Turn
+from tacit.train.trainer import Network, Trainer
+
+WALK = "tests/study/test_walk.py::test_the_ledger_has_one_entry_for_every_access_and_every_release"
+TRAINER = "tests/train/test_trainer.py::"
+LEDGER = "tests/privacy/ledger/test_ledger.py::"
+ANCHOR = "tests/privacy/ledger/test_anchor.py::"
+STEPS = "tests/privacy/ledger/test_reservation.py::"
+
+ON_DISK = LEDGER + "test_a_charge_is_on_disk_when_reserve_returns"
+CLAIMED = STEPS + "test_every_step_is_claimed_on_disk_before_it_runs"
+ANCHORED = ANCHOR + "test_every_row_is_anchored_before_its_caller_may_rely_on_it"
+PAID_FIRST = TRAINER + "test_the_block_is_paid_for_before_a_row_is_read"
+
+FREE = '__import__("tacit.privacy.ledger", fromlist=["x"]).Reservation(None, {0}.block, (0, {0}.block.paid_steps), lambda e, b: (0, 0))'
+"""A reservation of all steps that nobody paid for."""
+
+
+@dataclass(frozen=True)
+class Charge:
+    """A call that charges or claims, what stands in its place when it is removed, and the test that fails then."""
+
+    file: str
+    place: str
+    called: str
+    number: int
+    instead: str
+    test: str
+
+    @property
+    def key(self) -> tuple[str, str, str, int]:
+        return self.file, self.place, self.called, self.number
+
+
+_L, _R, _S = "privacy/ledger/ledger.py", "privacy/ledger/reservation.py", "privacy/ledger/store.py"
+_F, _P, _T = "privacy/ledger/founding.py", "train/torch/private.py", "train/trainer.py"
+
+CHARGES = (
+    Charge("study/steps/scan.py", "_work", "run.charge", 1, "None", WALK),
+    Charge("study/steps/anonymize.py", "_work", "run.charge", 1, "None", WALK),
+    Charge("study/steps/twin.py", "_work", "run.charge", 1, "None", WALK),
+    Charge("study/steps/evaluate.py", "_work", "run.charge", 1, "None", WALK),
+    Charge("study/steps/attack.py", "_work", "run.charge", 1, "None", WALK),
+    Charge("study/run.py", "Run.charge", "self.ledger.record", 1, "None", WALK),
+    Charge(_T, "Trainer.fit.pay", "_reserve_or_resume", 1, FREE.format("self.plan"), PAID_FIRST),
+    Charge(_T, "_reserve_or_resume", "ledger.reserve", 1, FREE.format("plan"), PAID_FIRST),
+    Charge(
+        _T,
+        "_reserve_or_resume",
+        "ledger.resume",
+        1,
+        FREE.format("plan"),
+        TRAINER + "test_a_block_used_up_without_a_checkpoint_trains_nothing",
+    ),
+    Charge(_P, "PrivateTraining.batches", "self._pay", 1, FREE.format("self.plan"), PAID_FIRST),
+    Charge(
+        _P,
+        "PrivateTraining.batches",
+        "reservation.count_step",
+        1,
+        "None",
+        "tests/contracts/test_charges.py::test_every_step_of_a_training_is_claimed_before_it_is_released",
+    ),
+    Charge(
+        _P,
+        "make_private.pay",
+        "ledger.reserve",
+        1,
+        FREE.format("plan"),
+        "tests/train/test_make_private.py::test_the_plan_is_charged_before_the_first_batch_and_not_before",
+    ),
+    Charge(
+        _L,
+        "Ledger.grant",
+        "self._write",
+        1,
+        "self._entry(self._store.last(), chain.GRANT, dataset, None, body, (more_epsilon, more_delta, 0, 0))",
+        LEDGER + "test_grants_add",
+    ),
+    Charge(_L, "Ledger.reserve", "self._write", 1, "charge(self._store.last(), self._newest(dataset)[8:12])", ON_DISK),
+    Charge(
+        _L,
+        "Ledger.resume",
+        "self._claim",
+        1,
+        "(0, block.paid_steps)",
+        STEPS + "test_a_resumed_run_starts_after_every_step_claimed_before_it",
+    ),
+    Charge(
+        _L,
+        "Ledger.record",
+        "self._write",
+        1,
+        "self._entry(self._store.last(), kind, dataset, request_id, body, (0, 0, 0, 0))",
+        LEDGER + "test_records_cost_nothing_and_not_dp_releases_are_listed",
+    ),
+    Charge(
+        _L,
+        "Ledger.record",
+        "self._anchored",
+        1,
+        "taken",
+        ANCHOR + "test_a_record_repeated_after_its_anchor_failed_is_anchored_then",
+    ),
+    Charge(_L, "Ledger._claim", "self._write", 1, "claim(self._store.last(), self._newest(entry.dataset)[8:12])", CLAIMED),
+    Charge(_L, "Ledger._write", "store.append", 1, "draft(own, own[8:12])", ON_DISK),
+    Charge(_L, "Ledger._write", "self._written", 1, "entry", ANCHORED),
+    Charge(
+        _L,
+        "Ledger._write",
+        "store.append",
+        2,
+        "draft(last, newest[8:12] if newest else (0, 0, 0, 0))",
+        LEDGER + "test_budgets_of_datasets_are_apart",
+    ),
+    Charge(_L, "Ledger._write", "self._written", 2, "entry", ANCHORED),
+    Charge(_L, "Ledger._written", "self._anchored", 1, "entry", ANCHORED),
+    Charge(_L, "Ledger._anchored", "self._anchor.advance", 1, "None", ANCHORED),
+    Charge("privacy/ledger/anchor.py", "Anchor.advance", "durable.replace", 1, "None", ANCHORED),
+    Charge(_R, "Reservation.count_step", "self._next_window", 1, "True", CLAIMED),
+    Charge(
+        _R, "Reservation.checkpoint", "self._next_window", 1, "None", STEPS + "test_a_checkpoint_claims_the_following_window_and_only_once"
+    ),
+    Charge(_R, "Reservation._next_window", "self._claim", 1, "(self._position, self.block.paid_steps)", CLAIMED),
+    Charge(_S, "Store.append", "self._connection.execute", 1, "None", ON_DISK),
+    Charge(_S, "Store.__exit__", "connection.execute", 1, "None", ON_DISK),
+    Charge(_F, "_write_first_row", "connection.execute", 1, "None", ON_DISK),
+    Charge(_F, "_write_first_row", "connection.execute", 2, "None", ON_DISK),
+)
+
+_CHARGING = {"charge", "reserve", "resume", "record", "count_step", "checkpoint", "pay", "_pay", "_reserve_or_resume"}
+_BOOKKEEPING = {"_claim", "_next_window", "_write", "_written", "_anchored", "advance"}  # names of the ledger's own
+
+
+def charges(source: Path) -> list[Call]:
+    """Return every call below `source` that charges, claims steps, or puts a charge on disk or into the anchor."""
+    return [call for call in calls(source) if _is_charge(call, (source / call.file).read_text(encoding="utf-8"))]
+
+
+def _is_charge(call: Call, text: str) -> bool:
+    name = call.called.rpartition(".")[2]
+    if name in _CHARGING or call.called in ("store.append", "durable.replace"):
+        return True
+    if not call.file.startswith("privacy/"):
+        return False
+    written = text[call.first : call.last]
+    return name in _BOOKKEEPING or (name == "execute" and ("_INSERT" in written or "INSERT INTO" in written or "COMMIT" in written))
+
+
+def test_every_charge_in_the_source_stands_in_the_table() -> None:
+    """A new charge needs a row, and with it a test that fails when the charge is removed."""
+    assert sorted(call.key for call in charges(SOURCE)) == sorted(charge.key for charge in CHARGES)
+
+
+def test_the_search_for_charges_finds_a_planted_one(tmp_path: Path) -> None:
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "cards.py").write_text("def card(run):\n    é = run.charge('x', 'y', 'z'); run.charged()\n")
+    assert [call.key for call in charges(tmp_path)] == [("report/cards.py", "card", "run.charge", 1)]
+
+
+@pytest.mark.slow
+def test_the_named_tests_pass_on_an_unchanged_copy(tmp_path: Path) -> None:
+    copy_source(tmp_path)
+    outcome = run_tests(tmp_path, *sorted({charge.test for charge in CHARGES}))
+    assert outcome.code == 0, outcome.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("charge", CHARGES, ids=lambda charge: "-".join(map(str, charge.key)))
+def test_without_a_charge_its_test_fails(charge: Charge, tmp_path: Path) -> None:
+    copy = copy_source(tmp_path)
+    (call,) = (call for call in charges(copy) if call.key == charge.key)
+    text = (copy / call.file).read_text(encoding="utf-8")
+    (copy / call.file).write_text(text[: call.first] + charge.instead + text[call.last :], encoding="utf-8")
+    plant(copy, call.file, ())  # still Python
+    outcome = run_tests(tmp_path, charge.test)
+    assert outcome.code == 1, outcome.text
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("step", ["scan", "anonymize", "train", "twin", "evaluate", "attack"])
+def test_a_step_whose_charge_is_refused_leaves_nothing(again: Path, step: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process holds the ledger, so the charge fails; whatever the step writes or keeps before it would be seen."""
+    shutil.rmtree(again / "runs/small" / step)
+    before = contents(again / "runs")
+    monkeypatch.setattr(store, "BUSY_SECONDS", 0.05)
+    other = Turn(again / "ledger.sqlite.lock")
+    other.take(0)
+    try:
+        answer = tacit("run", folder=again)
+    finally:
+        other.close()
+    assert answer.code == 1, answer.error
+    assert "nothing was charged or released" in answer.error
+    assert contents(again / "runs") == before
+    assert tacit("run", folder=again).code == 0, "with the ledger free again, the same command goes on"
+
+
+def test_every_step_of_a_training_is_claimed_before_it_is_released(tmp_path: Path) -> None:
+    claimed: list[int] = []
+    generator = np.random.default_rng(3)
+    features, labels = generator.uniform(-1, 1, size=(40, 2)), generator.integers(0, 2, size=40)
+
+    def look(_step: int, _steps: int) -> None:
+        with Ledger.open(tmp_path / "l.sqlite") as fresh:
+            claimed.append(max(entry.claimed or 0 for entry in fresh.entries()))
+
+    with Ledger.open(tmp_path / "l.sqlite") as ledger:
+        ledger.grant("people", epsilon=1, delta=1e-5)
+        trainer = Trainer(plan=plan(40, 20, steps=6, noise=1.0, every=2, spare=2), network=Network())
+        trainer.fit(features, labels, ["no", "yes"], ledger=ledger, budget="people", request_id="one", on_step=look)
+    assert claimed == [2, 2, 4, 4, 6, 6]
