@@ -2,7 +2,8 @@
 
     ```python    executed, in order, in one namespace per page
     ```console   lines `$ tacit ...` are run; what is written below a command must appear in its output, in order
-                 (`...` stands for anything, runs of spaces for one); `$ echo $?` and a number state the exit code, else 0
+                 (`...` stands for anything, runs of spaces for one); `$ echo $?` and a number state the exit code, else 0;
+                 `$ make TARGET` is not run (it would start this very test): the Makefile must have the target
     ```toml      a study is loaded by the study loader; a fragment is laid over a small study and checked as one; anything
                  else must be TOML. With a first line `# name.toml` it is written under that name into the page's folder
     ```json      must be JSON
@@ -127,6 +128,9 @@ def _console(snippet: Snippet, shell: Shell) -> None:
         if shell.code:
             raise snippet.fail(f"a command ended with exit code {shell.code}, which the page does not say")
         words = shlex.split(command, comments=True)
+        if words[0] == "make":
+            _check_targets(snippet, words[1:])
+            continue
         if words[0] != "tacit":
             raise snippet.fail(f"{words[0]!r} is not run here: use tacit, Python or <!-- not run: reason -->")
         answer = tacit(*words[1:], folder=shell.folder)
@@ -134,6 +138,12 @@ def _console(snippet: Snippet, shell: Shell) -> None:
         _compare(snippet, command, expected, answer.out + "\n" + answer.error)
     if shell.code:
         raise snippet.fail(f"the last command ended with exit code {shell.code}, which the page does not say")
+
+
+def _check_targets(snippet: Snippet, targets: list[str]) -> None:
+    known = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    if unknown := set(targets) - set(known):
+        raise snippet.fail(f"the Makefile has no target {', '.join(sorted(unknown))}")
 
 
 def _commands(snippet: Snippet) -> Iterator[tuple[str, str]]:

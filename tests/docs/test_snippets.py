@@ -56,6 +56,7 @@ def test_a_right_page_passes_and_its_snippets_share_a_namespace_and_a_folder(tmp
         ("'''console\n$ tacit check nothing.toml\n$ tacit --version\n'''\n", "exit code 2"),
         ("'''console\n$ tacit check nothing.toml\n$ echo $?\n3\n'''\n", "exit code was 2"),
         ("'''console\n$ tacit verbless\n$ echo $?\n0\n'''\n", "exit code was 2"),
+        ("'''console\n$ make demmo\n'''\n", "no target demmo"),
         ("'''console\n$ rm file\n'''\n", "'rm' is not run here"),
         ("'''console\ntacit --version\n'''\n", "begins with"),
         ("'''toml\n[anonymize]\nkk = 7\n'''\n", "kk"),

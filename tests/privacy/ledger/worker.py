@@ -80,18 +80,20 @@ def step(path: Path, log: Path) -> None:
 
 
 def kill_many(path: Path, log: Path, kills: int, seed: int, work: Callable[[], None]) -> None:
-    """Run two children at a time and kill -9 each at a random moment of its first few charges, however slow the disk."""
-    moments = random.Random(seed)
-    began = time.perf_counter()
-    for _ in range(5):
-        release(log.with_name("pace"), "a line")
-    longest = 0.005 + time.perf_counter() - began
+    """Run two children at a time and kill -9 each at a random moment of its first few charges.
+
+    How long those take depends on the disk, so the longest wait grows while children die before they release anything.
+    """
+    moments, longest = random.Random(seed), 0.01
     for _ in range(0, kills, 2):
+        before = log.stat().st_size if log.exists() else 0
         pair = [child(work), child(work)]
         for pid in pair:
             time.sleep(moments.random() * longest)
             os.kill(pid, signal.SIGKILL)
         wait(pair)
+        grown = log.exists() and log.stat().st_size > before
+        longest = max(0.005, longest * 0.9) if grown else min(0.5, longest * 1.5)
 
 
 def race(path: Path, spenders: int, tries: int, anchor: str) -> None:

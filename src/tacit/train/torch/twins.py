@@ -13,6 +13,8 @@ from tacit.noise.source import Source
 from tacit.train.plan import Plan
 from tacit.train.torch.threads import threads_for
 
+_LEARNING_RATE = 0.5  # of the twins' ordinary coordinates, which no score reads
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CanaryTwins:
@@ -32,7 +34,6 @@ class CanaryTwins:
     features: NDArray[np.float64]
     labels: NDArray[np.int64]
     source: Source
-    learning_rate: float = 0.5
     on_step: Callable[[int, int], None] | None = None
 
     @property
@@ -54,7 +55,7 @@ class CanaryTwins:
         with threads_for(round(len(rows) * self.probability), weights.size):
             for step in range(self.steps):
                 noisy = self._release(np.hstack([self._gradients(rows, weights), self._canaries(present)]))
-                weights -= self.learning_rate * noisy[:, :-canaries] / self.plan.batch_size
+                weights -= _LEARNING_RATE * noisy[:, :-canaries] / self.plan.batch_size
                 seen += noisy[:, -canaries:]
                 if self.on_step is not None:
                     self.on_step(step + 1, self.steps)

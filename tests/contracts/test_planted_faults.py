@@ -1,0 +1,815 @@
+"""Each rule that makes a claim sound has faults that break it, and a test that notices each.
+
+A fault is planted in a copy of the source, and the test named with it is run against that copy: it must fail. A fault whose
+test passes is a hole in the suite, not in the source.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from contracts.mutants import SOURCE, copy_source, plant, run_tests
+
+RULES = {
+    1: "rows of the original table",
+    2: "origin of public values",
+    3: "neighbours and unit",
+    4: "three kinds of entry",
+    5: "a plan is a block",
+    6: "charge, then release",
+    7: "rollback",
+    8: "two editions of a report",
+    9: "completeness is enforced",
+    11: "the loss",
+    13: "samplers",
+    14: "non-finite examples",
+    15: "vector noise",
+    16: "checkpoints are secrets",
+    18: "audits",
+    22: "anonymization",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What is planted where, and the test that fails then. edits -- pairs (text that occurs once, text in its place)."""
+
+    rule: int
+    what: str
+    file: str
+    edits: tuple[tuple[str, str], ...]
+    test: str
+
+
+def fault(rule: int, what: str, file: str, old: str, new: str, test: str, *more: tuple[str, str]) -> Fault:
+    return Fault(rule=rule, what=what, file=file, edits=((old, new), *more), test=f"tests/{test}")
+
+
+ROWS = "study/test_rows.py::"
+WALK = "study/test_walk.py::"
+EDITION = "study/test_release_edition.py::"
+BAD = "cli/test_bad_input.py::"
+ENGINE = "train/test_engine.py::"
+AROUND = "train/test_ways_around.py::test_a_way_around_a_tap_is_exact_or_refused"
+TRAINER = "train/test_trainer.py::"
+TWINS = "train/test_twins.py::"
+GRID = "noise/test_grid.py::"
+GAUSSIAN = "privacy/mechanisms/test_gaussian.py::"
+PRICING = "privacy/test_pricing.py::"
+LEDGER = "privacy/ledger/test_ledger.py::"
+STEPS = "privacy/ledger/test_reservation.py::"
+VERIFY = "privacy/ledger/test_verify.py::"
+ANCHOR = "privacy/ledger/test_anchor.py::"
+CANARY = "evaluate/test_canary.py::"
+ONE_RUN = "evaluate/test_one_run.py::"
+RELEASE = "anonymize/test_release.py::"
+CHECKED = "anonymize/test_verify.py::"
+TOKENS = "anonymize/test_pseudonymize.py::"
+
+ONE_PERSON = ROWS + "test_one_persons_answers_change_that_persons_row_and_no_other"
+CLIPPED_SUM = ENGINE + "test_the_clipped_sum_is_that_of_one_row_at_a_time"
+RATE = "train/test_samplers.py::test_each_row_is_drawn_at_the_stated_rate_and_batch_sizes_vary_as_poisson_sampling_does"
+UPDATE = ENGINE + "test_the_update_divides_by_the_expected_batch_whatever_was_drawn"
+NOT_FINITE = ENGINE + "test_a_row_that_is_not_finite_contributes_exactly_nothing"
+SEALED = TRAINER + "test_a_checkpoint_is_encrypted_for_its_owner_and_bound_to_its_run"
+ENTRIES = WALK + "test_the_ledger_has_one_entry_for_every_access_and_every_release"
+REFUSED_STEP = "contracts/test_charges.py::test_a_step_whose_charge_is_refused_leaves_nothing"
+PROMISES = "cli/test_init_and_check.py::test_check_says_what_each_promise_is_about_and_reads_no_data"
+
+FAULTS = (
+    # 1
+    fault(
+        1,
+        "train on groups of rows made alike, as a k-anonymized table has them",
+        "study/rows.py",
+        "features=encoding_of(run.study).encode(table),",
+        "features=encoding_of(run.study).encode(table).reshape(-1, 5, 8).mean(axis=1).repeat(5, axis=0),",
+        ROWS + "test_training_sees_the_original_rows_through_the_declared_bounds_and_categories",
+    ),
+    fault(
+        1,
+        "leave out rows whose quasi-identifiers are rare among all rows",
+        "study/rows.py",
+        "training=in_training(ids, key=run.key(\"split.key\").secret, fraction=settings.train.training_share),",
+        "training=in_training(ids, key=run.key(\"split.key\").secret, fraction=settings.train.training_share)\n"
+        "        & (lambda ages: np.array([ages.count(age) >= 4 for age in ages]))(table.column(\"age\").to_pylist()),",
+        ONE_PERSON,
+    ),
+    fault(
+        1,
+        "scale the features by their mean and deviation",
+        "study/rows.py",
+        "features=encoding_of(run.study).encode(table),",
+        "features=(lambda x: (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-9))(encoding_of(run.study).encode(table)),",
+        ONE_PERSON,
+    ),
+    fault(
+        1,
+        "promise something to persons for the anonymized table",
+        "study/check.py",
+        'about="the table; no bound for the original person"',
+        'about="every person in it"',
+        PROMISES,
+    ),
+    # 2
+    fault(
+        2,
+        "write the smallest and largest value as bounds",
+        "study/init.py",
+        'yield "# bounds = [LOW, HIGH]"',
+        'yield f"bounds = [{one.minimum}, {one.maximum}]"',
+        "cli/test_init_and_check.py::test_init_writes_what_it_saw_as_comments_and_never_as_values",
+    ),
+    fault(
+        2,
+        "take the bounds from the data's minimum and maximum",
+        "tables/encoding.py",
+        "missing = pc.is_null(values).to_numpy()",
+        "missing = pc.is_null(values).to_numpy()\n"
+        "    seen = _numbers(values, bounds)\n"
+        "    bounds = Bounds(low=float(seen.min()), high=float(seen.max()) + 1e-9, origin=bounds.origin)",
+        "tables/test_encoding.py::test_reading_and_encoding_together_look_at_one_row_at_a_time",
+    ),
+    fault(
+        2,
+        "take the classes from the data",
+        "tables/label.py",
+        "found = pc.index_in(values, value_set=pa.array(self.classes, pa.string()))",
+        "found = pc.index_in(values, value_set=pc.unique(values))",
+        "tables/test_label.py::test_labels_are_places_among_the_declared_classes",
+    ),
+    fault(
+        2,
+        "accept a feature without declared bounds",
+        "study/settings.py",
+        "if undeclared:",
+        "if False:",
+        "contracts/test_parameters.py::test_a_feature_without_declared_values_is_refused_by_the_study_itself",
+    ),
+    fault(
+        2,
+        "take the number of rows from the data",
+        "study/run.py",
+        "if table.n_rows != settings.data.rows:",
+        "if False:",
+        BAD + "test_another_number_of_rows_than_declared",
+    ),
+    # 3
+    fault(
+        3,
+        "draw rows with twice the probability that is accounted",
+        "train/samplers.py",
+        "math.ldexp(self.probability, 64)",
+        "math.ldexp(min(0.999, 2 * self.probability), 64)",
+        RATE,
+    ),
+    fault(
+        3,
+        "draw rows where a unit column is declared",
+        "study/settings.py",
+        "if units := self._named(Role.UNIT):",
+        "if units := []:",
+        BAD + "test_a_unit_column_is_refused_until_units_are_trained",
+    ),
+    fault(
+        3,
+        "account a larger n than the sampler draws from",
+        "train/plan.py",
+        "size=self.n if size is None else size, probability=self.probability",
+        "size=self.n if size is None else size, probability=min(1.0, 1.5 * self.probability)",
+        TWINS + "test_without_noise_a_twin_counts_how_often_its_canary_was_drawn",
+    ),
+    fault(
+        3,
+        "accept a block priced for another sampling rate",
+        "train/plan.py",
+        "event.probability == self.batch_size / self.n",
+        "event.probability > 0",
+        TRAINER + "test_a_plan_refuses_a_block_priced_for_another_sampler",
+    ),
+    # 4
+    fault(
+        4,
+        "record the twin as if nothing left",
+        "study/steps/twin.py",
+        'run.charge("twin", "not-dp"',
+        'run.charge("twin", "read-only"',
+        ENTRIES,
+    ),
+    fault(
+        4,
+        "show the total without the list of releases",
+        "cli/ledger_view.py",
+        'f"and {len(one[\'not_dp\'])} releases that have no epsilon."',
+        '"."',
+        "cli/test_ledger_commands.py::test_show_lists_every_entry_and_never_one_number_alone",
+    ),
+    fault(
+        4,
+        "leave the releases without epsilon out of the report",
+        "study/steps/report.py",
+        'entries if entry.kind == "not-dp"',
+        'entries if entry.kind == "none"',
+        EDITION + "test_every_edition_lists_what_was_charged_and_what_has_no_epsilon",
+    ),
+    fault(
+        4,
+        "let a dp release be recorded without an event",
+        "privacy/ledger/ledger.py",
+        "if kind not in (chain.NOT_DP, chain.READ_ONLY):",
+        "if False:",
+        LEDGER + "test_what_has_an_epsilon_cannot_be_recorded_without_one",
+    ),
+    # 5
+    fault(
+        5,
+        "do not price the spare steps",
+        "privacy/pricing.py",
+        "steps=free.paid_steps, delta=delta, draws=draws",
+        "steps=free.steps, delta=delta, draws=draws",
+        PRICING + "test_a_block_costs_the_pld_price_of_planned_and_spare_steps",
+    ),
+    fault(
+        5,
+        "choose the noise without the spare steps",
+        "train/plan.py",
+        "steps=steps + spare_steps, draws=draws",
+        "steps=steps, draws=draws",
+        "train/test_make_private.py::test_the_plan_is_charged_before_the_first_batch_and_not_before",
+    ),
+    fault(
+        5,
+        "let the blocks' epsilons pass the grant",
+        "privacy/ledger/ledger.py",
+        "if spent_epsilon > granted_epsilon or",
+        "if",
+        LEDGER + "test_a_second_block_past_epsilon_or_delta_is_refused_and_leaves_no_trace",
+    ),
+    fault(
+        5,
+        "let the blocks' deltas pass the grant",
+        "privacy/ledger/ledger.py",
+        "or spent_delta > granted_delta:",
+        "or False:",
+        LEDGER + "test_a_second_block_past_epsilon_or_delta_is_refused_and_leaves_no_trace",
+    ),
+    fault(
+        5,
+        "resume where the killed run stopped instead of after what it claimed",
+        "privacy/ledger/ledger.py",
+        "window = (start, min(start + block.checkpoint_every, block.paid_steps))",
+        "window = (max(0, start - 1), min(start + block.checkpoint_every, block.paid_steps))",
+        STEPS + "test_a_resumed_run_starts_after_every_step_claimed_before_it",
+    ),
+    fault(
+        5,
+        "run the step after the last one paid",
+        "train/torch/private.py",
+        "while self.step < self.plan.steps and reservation.steps_left > 0:",
+        "while self.step <= self.plan.steps and reservation.steps_left > 0:",
+        TRAINER + "test_a_killed_training_resumes_from_its_checkpoint_and_pays_for_the_replay_from_the_spare",
+    ),
+    fault(
+        5,
+        "continue another plan's block",
+        "train/trainer.py",
+        'block_from_json(entry.content["block"]) != plan.block',
+        "False",
+        TRAINER + "test_another_plan_may_not_continue_a_block",
+    ),
+    # 6: every charge has its own test in test_charges.py; here the order
+    fault(
+        6,
+        "charge after the work",
+        "study/steps/scan.py",
+        '    run.charge("scan", "read-only", "the columns were searched for personal data")\n',
+        "    (run.folder / 'scan.json').write_text(str(identify_columns(run.table.data)))\n"
+        '    run.charge("scan", "read-only", "the columns were searched for personal data")\n',
+        REFUSED_STEP + "[scan]",
+    ),
+    fault(
+        6,
+        "train the first batch before it is paid for",
+        "train/torch/private.py",
+        "        with self._pay() as reservation:",
+        "        yield tuple(tensor[: self._rows] for tensor in self._tensors)\n        with self._pay() as reservation:",
+        "train/test_make_private.py::test_a_budget_that_does_not_hold_the_plan_gives_no_batch",
+    ),
+    fault(
+        6,
+        "count a step after its rows are drawn and released",
+        "train/torch/private.py",
+        "                reservation.count_step()\n",
+        "",
+        "contracts/test_charges.py::test_every_step_of_a_training_is_claimed_before_it_is_released",
+        (
+            'raise PrivacyError(\n                            "private.backward(losses) did not run on the last batch. Call it exactly once in each."\n'
+            "                        )\n",
+            'raise PrivacyError("no backward")\n                reservation.count_step()\n',
+        ),
+    ),
+    # 7
+    fault(
+        7,
+        "do not compare the head with the chain",
+        "privacy/ledger/verification.py",
+        "if audit.hashes.get(head.count) != bytes.fromhex(head.hash):",
+        "if False:",
+        ANCHOR + "test_database_and_local_head_restored_together_are_caught_by_the_report_alone",
+    ),
+    fault(
+        7,
+        "do not check who signed the head",
+        "privacy/ledger/verification.py",
+        "if not head.signed_by_its_key() or head.public_key != audit.public_key:",
+        "if False:",
+        ANCHOR + "test_heads_of_another_ledger_or_signed_by_another_key_are_problems",
+    ),
+    fault(
+        7,
+        "leave the head out of the model",
+        "study/steps/train.py",
+        '"ledger_head": run.ledger.head().to_json(),',
+        "",
+        WALK + "test_reports_and_models_carry_the_anchor_and_verify_with_it",
+    ),
+    fault(
+        7,
+        "leave the head out of the report",
+        "report/editions.py",
+        "        head=statement.head,\n",
+        "",
+        WALK + "test_reports_and_models_carry_the_anchor_and_verify_with_it",
+    ),
+    fault(
+        7,
+        "say protected without an anchor",
+        "privacy/ledger/verification.py",
+        "return self.anchored > 0",
+        "return self.anchored >= 0",
+        ANCHOR + "test_without_an_anchor_verify_says_it_is_not_protected",
+    ),
+    # 8
+    fault(
+        8,
+        "let exact findings into the release edition",
+        "report/editions.py",
+        "return finding.kind in RELEASE_KINDS and finding.basis in allowed",
+        "return finding.kind in RELEASE_KINDS",
+        EDITION + "test_one_private_row_changes_no_byte_of_the_release_edition",
+        ("    allowed = (Basis.PUBLIC, Basis.DP) if claims else (Basis.PUBLIC,)\n", ""),
+    ),
+    fault(
+        8,
+        "call the facts of the anonymized table public",
+        "study/steps/anonymize.py",
+        'Finding(kind="anonymization", name=name, value=value, unit=unit, basis=Basis.EXACT, **more)',
+        'Finding(kind="anonymization", name=name, value=value, unit=unit, basis=Basis.PUBLIC, **more)',
+        EDITION + "test_only_findings_that_were_decided_on_leave",
+    ),
+    fault(
+        8,
+        "let details that nobody listed leave",
+        "report/editions.py",
+        "for key, value in finding.details.items() if key in RELEASE_KINDS[finding.kind]",
+        "for key, value in finding.details.items()",
+        "report/test_editions.py::test_details_that_nobody_listed_stay_behind",
+    ),
+    fault(
+        8,
+        "let a noiseless run's figures leave as dp",
+        "report/editions.py",
+        "return statement.randomness.private and not is_contradicted(statement)",
+        "return True",
+        "report/test_editions.py::test_without_a_standing_claim_nothing_computed_from_private_rows_leaves",
+    ),
+    fault(
+        8,
+        "write the hour into the release edition",
+        "report/editions.py",
+        "created=statement.created[:10]",
+        "created=statement.created",
+        "report/test_editions.py::test_running_times_input_hashes_and_the_hour_stay_behind",
+    ),
+    # 9
+    fault(
+        9,
+        "take the guard off",
+        "train/torch/engine.py",
+        "if gradient is None:  # a tap's answer: nothing arrives",
+        "if True:",
+        AROUND,
+    ),
+    fault(
+        9,
+        "do not look whether the model changed",
+        "train/torch/engine.py",
+        "        self._refuse_changed()\n",
+        "",
+        AROUND,
+    ),
+    fault(
+        9,
+        "let one example's loss depend on another's output",
+        "train/torch/engine.py",
+        "if not torch.allclose(flipped, expected",
+        "if False and not torch.allclose(flipped, expected",
+        AROUND,
+    ),
+    fault(
+        9,
+        "leave the bias out of the norm",
+        "train/torch/taps.py",
+        "squared_length(tap.activation) + (tap.bias is not None)",
+        "squared_length(tap.activation)",
+        CLIPPED_SUM,
+    ),
+    fault(
+        9,
+        "take any module for an elementwise one",
+        "train/torch/attach.py",
+        "if kind not in (nn.Linear, nn.Sequential, *ELEMENTWISE):",
+        "if False:",
+        "train/test_ways_around.py::test_a_model_that_cannot_be_exact_is_refused_by_name",
+    ),
+    fault(
+        9,
+        "let the model run twice on one batch",
+        "train/torch/engine.py",
+        "        if self._tape is not None:\n            raise",
+        "        if False:\n            raise",
+        AROUND,
+    ),
+    # 11
+    fault(
+        11,
+        "divide the update by the number drawn",
+        "train/torch/engine.py",
+        "np.asarray(noisy.values) / self._plan.batch_size",
+        "np.asarray(noisy.values) / max(1, self._drawn)",
+        UPDATE,
+        ("self._keep, self._tape, self._output = keep, None, None", "self._keep, self._tape, self._output, self._drawn = keep, None, None, int(keep.sum())"),
+    ),
+    fault(
+        11,
+        "accept a scalar loss",
+        "train/torch/engine.py",
+        "if losses.shape != self._keep.shape:",
+        "losses = losses.expand(self._keep.shape) if losses.ndim == 0 else losses\n        if losses.shape != self._keep.shape:",
+        ENGINE + "test_a_batch_wide_loss_is_refused",
+    ),
+    fault(
+        11,
+        "count the padding as examples",
+        "train/torch/private.py",
+        "self._engine.start(torch.arange(self._rows) < len(rows))",
+        "self._engine.start(torch.arange(self._rows) < self._rows)",
+        CLIPPED_SUM,
+    ),
+    # 13
+    fault(
+        13,
+        "truncate a draw that is larger than the micro-batch",
+        "train/torch/private.py",
+        "torch.from_numpy(self._sampler.draw()).split(self._rows)",
+        "torch.from_numpy(self._sampler.draw())[: self._rows].split(self._rows)",
+        ENGINE + "test_a_large_draw_takes_further_micro_batches_and_steps_once",
+    ),
+    fault(
+        13,
+        "draw a fixed number of rows",
+        "train/samplers.py",
+        "return np.flatnonzero(self.source.uniform_words(self.size) < threshold).astype(np.int64)",
+        "return np.sort(np.argsort(self.source.uniform_words(self.size))[: round(self.size * self.probability)])",
+        RATE,
+    ),
+    fault(
+        13,
+        "leave out a step whose draw is empty",
+        "train/torch/private.py",
+        "or (torch.zeros(0, dtype=torch.long),)",
+        "or ()",
+        ENGINE + "test_an_empty_draw_still_releases_noise",
+    ),
+    # 14
+    fault(
+        14,
+        "give a non-finite example a weight of zero",
+        "train/torch/taps.py",
+        "weighted = torch.where(keep[:, None], tap.gradient, 0.0).double() * factor[:, None]",
+        "weighted = tap.gradient.double() * (keep * factor)[:, None]",
+        NOT_FINITE,
+    ),
+    fault(
+        14,
+        "take the activation of a non-finite example as it is",
+        "train/torch/taps.py",
+        "torch.where(keep[:, None], tap.activation, 0.0).double()",
+        "tap.activation.double()",
+        NOT_FINITE,
+    ),
+    fault(
+        14,
+        "let non-finite examples through",
+        "train/torch/taps.py",
+        "keep = keep & torch.isfinite(squared)",
+        "keep = keep",
+        NOT_FINITE,
+    ),
+    # 15
+    fault(
+        15,
+        "add float noise to the sum",
+        "train/torch/engine.py",
+        "update = torch.from_numpy(np.asarray(noisy.values) / self._plan.batch_size)",
+        "spread = self._plan.mechanism.noise_multiplier * self._plan.clip_norm\n"
+        "        update = torch.from_numpy((total + spread * self._source.normal(len(total))) / self._plan.batch_size)",
+        ENGINE + "test_the_update_lies_on_the_grid",
+    ),
+    fault(
+        15,
+        "round float noise off the grid",
+        "train/torch/engine.py",
+        "update = torch.from_numpy(np.asarray(noisy.values) / self._plan.batch_size)",
+        "spread = self._plan.mechanism.noise_multiplier * self._plan.clip_norm\n"
+        "        update = torch.from_numpy(np.round(total + spread * self._source.normal(len(total)), 6) / self._plan.batch_size)",
+        ENGINE + "test_the_update_lies_on_the_grid",
+    ),
+    fault(
+        15,
+        "add noise that is not rounded",
+        "noise/source.py",
+        "draw(stream, values, spread=spread, rounded=True, threads=threads)",
+        "draw(stream, values, spread=spread, rounded=False, threads=threads)",
+        GRID + "test_outputs_of_single_numbers_are_on_the_grid",
+    ),
+    fault(
+        15,
+        "do not round the sum",
+        "noise/grid.py",
+        "np.rint(units, out=units)",
+        "units",
+        GRID + "test_a_sum_is_rounded_to_the_nearest_multiple",
+    ),
+    fault(
+        15,
+        "clip to the whole norm, without the margin",
+        "train/torch/engine.py",
+        "clip_target(self._plan.clip_norm)",
+        "self._plan.clip_norm",
+        CLIPPED_SUM,
+    ),
+    fault(
+        15,
+        "clip the twins to the whole norm, without the margin",
+        "train/torch/twins.py",
+        "drawn[self.plan.sampler(self.source, size=present.size).draw()] = clip_target(self.plan.clip_norm)",
+        "drawn[self.plan.sampler(self.source, size=present.size).draw()] = self.plan.clip_norm",
+        TWINS + "test_a_canary_has_the_length_that_a_clipped_record_has",
+    ),
+    fault(
+        15,
+        "make the grid one step coarser",
+        "noise/grid.py",
+        "exponent -= 1\n",
+        "exponent -= 1\n    exponent += 1\n",
+        GRID + "test_the_step_is_the_largest_power_of_two_that_leaves_rounding_its_share",
+    ),
+    fault(
+        15,
+        "release on a grid that is too coarse",
+        "privacy/mechanisms/gaussian.py",
+        "if total.step > grid_step(total.clip_norm, d):",
+        "if False:",
+        GAUSSIAN + "test_a_grid_too_coarse_for_the_sensitivity_proof_is_refused",
+    ),
+    fault(
+        15,
+        "forget the clip norm in the noise's scale",
+        "privacy/mechanisms/gaussian.py",
+        "scale = self.noise_multiplier * total.clip_norm",
+        "scale = self.noise_multiplier",
+        GAUSSIAN + "test_the_noise_has_the_stated_scale_in_clip_norms",
+    ),
+    fault(
+        15,
+        "do not charge the missing tail to delta",
+        "privacy/pricing.py",
+        "missing = steps * missing_mass(draws)",
+        "missing = 0.0",
+        PRICING + "test_the_missing_tail_of_the_noise_is_taken_from_delta",
+    ),
+    # 16
+    fault(
+        16,
+        "write the checkpoint in plain",
+        "train/torch/checkpoint.py",
+        "AESGCM(key).encrypt(nonce, tensors_to_bytes(tensors), request_id.encode())",
+        "tensors_to_bytes(tensors)",
+        SEALED,
+        (
+            "AESGCM(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], request_id.encode())",
+            "sealed[_NONCE:]",
+        ),
+    ),
+    fault(
+        16,
+        "let others read the checkpoint",
+        "train/torch/checkpoint.py",
+        "os.O_TRUNC, 0o600)",
+        "os.O_TRUNC, 0o644)",
+        SEALED,
+    ),
+    fault(
+        16,
+        "do not bind the checkpoint to its run",
+        "train/torch/checkpoint.py",
+        "AESGCM(key).encrypt(nonce, tensors_to_bytes(tensors), request_id.encode())",
+        "AESGCM(key).encrypt(nonce, tensors_to_bytes(tensors), None)",
+        TRAINER + "test_a_checkpoint_of_another_request_is_not_continued",
+        ("sealed[_NONCE:], request_id.encode())", "sealed[_NONCE:], None)"),
+    ),
+    fault(
+        16,
+        "let others into the folder of secrets",
+        "study/run.py",
+        "os.chmod(folder, 0o700)",
+        "os.chmod(folder, 0o755)",
+        WALK + "test_secrets_are_for_their_owner_alone",
+    ),
+    fault(
+        16,
+        "do not say that intermediate models are visible",
+        "study/steps/report.py",
+        "intermediate_models_visible=True",
+        "intermediate_models_visible=False",
+        EDITION + "test_every_edition_lists_what_was_charged_and_what_has_no_epsilon",
+    ),
+    # 18
+    fault(
+        18,
+        "choose the threshold on the scores it is used on",
+        "evaluate/canary.py",
+        "    scores = twin_scores(train_fn, present)[:, 0]\n",
+        "    scores = twin_scores(train_fn, present)[:, 0]\n    cut = float(np.median(scores)) if threshold is None else cut\n",
+        CANARY + "test_the_threshold_is_half_of_the_expected_draws_and_fixed_by_the_plan",
+    ),
+    fault(
+        18,
+        "contradict a claim at the confidence that is only shown",
+        "evaluate/canary.py",
+        "return self.acted > self.guarantee.epsilon",
+        "return self.shown > self.guarantee.epsilon",
+        CANARY + "test_the_acted_bound_follows_the_counts_not_the_verdict_of_a_lower_confidence",
+    ),
+    fault(
+        18,
+        "ignore the confidence",
+        "evaluate/bounds.py",
+        "side = 1 - (1 - confidence_level(confidence)) / 2",
+        "side = 0.975",
+        CANARY + "test_the_acted_bound_follows_the_counts_not_the_verdict_of_a_lower_confidence",
+    ),
+    fault(
+        18,
+        "act on an audit at 95%",
+        "evaluate/canary.py",
+        "if confidence < ACTED_ON:",
+        "if confidence < 0.95:",
+        CANARY + "test_an_audit_cannot_be_acted_on_below_one_in_a_million",
+    ),
+    fault(
+        18,
+        "act on the one-run audit whatever its delta term",
+        "evaluate/bounds.py",
+        "slack = 2 * canaries * delta * _alpha(guesses, correct, q) if delta else 0.0",
+        "slack = 0.0",
+        ONE_RUN + "test_at_delta_1e5_the_one_run_audit_is_shown_and_never_acted_on",
+        ("if not delta or not highest:", "if True:"),
+    ),
+    fault(
+        18,
+        "take the canaries' coins from what is not random",
+        "evaluate/one_run.py",
+        "if abs(int(heads.sum()) - count / 2) > far:",
+        "if False:",
+        ONE_RUN + "test_unfair_coins_are_refused",
+    ),
+    fault(
+        18,
+        "audit another source than the one that trained",
+        "study/steps/audit.py",
+        "            source=run.source,\n",
+        "            source=__import__('tacit.noise', fromlist=['x']).OsSource.from_os(),\n",
+        "study/test_audit_step.py::test_an_audit_contradicts_exactly_when_the_noise_is_missing",
+    ),
+    fault(
+        18,
+        "train the twins with another noise than the plan's",
+        "train/torch/twins.py",
+        "noisy = self.plan.mechanism.release(GridVector.from_sum(total.ravel(), self.plan.clip_norm), self.source)",
+        "from tacit.privacy.mechanisms.gaussian import Gaussian\n"
+        "        louder = Gaussian(noise_multiplier=1.25 * self.plan.mechanism.noise_multiplier)\n"
+        "        noisy = louder.release(GridVector.from_sum(total.ravel(), self.plan.clip_norm), self.source)",
+        TWINS + "test_with_noise_a_canary_coordinate_has_the_plans_deviation",
+    ),
+    fault(
+        18,
+        "end well although an audit contradicts the claim",
+        "cli/run.py",
+        'if finding.kind == "audit" and finding.details.get("contradicts") is True:',
+        "if False:",
+        "study/test_audit_step.py::test_the_command_ends_with_exit_code_1_when_an_audit_contradicts",
+    ),
+    # 22
+    fault(
+        22,
+        "let the check import the search",
+        "anonymize/verify.py",
+        "from tacit.errors import PrivacyError\n",
+        "from tacit.anonymize import search  # noqa: F401\nfrom tacit.errors import PrivacyError\n",
+        CHECKED + "test_the_check_imports_neither_search_nor_hierarchies",
+    ),
+    fault(
+        22,
+        "accept classes one row short",
+        "anonymize/verify.py",
+        'pc.less(sizes, model["k"])',
+        'pc.less(sizes, model["k"] - 1)',
+        CHECKED + "test_a_class_one_row_short_is_caught",
+    ),
+    fault(
+        22,
+        "release what the check refused",
+        "anonymize/release.py",
+        "    verification.require()\n",
+        "",
+        RELEASE + "test_what_the_independent_check_cannot_confirm_is_not_released",
+    ),
+    fault(
+        22,
+        "call k-anonymity differential privacy",
+        "anonymize/release.py",
+        '"a syntactic property of this table; not differential privacy"',
+        '"differential privacy"',
+        RELEASE + "test_the_record_is_never_called_differential_privacy",
+    ),
+    fault(
+        22,
+        "hash without the key",
+        "anonymize/pseudonymize.py",
+        "secret = self.key.secret",
+        "secret = bytes(32)",
+        TOKENS + "test_another_key_or_scope_gives_unlinkable_tokens",
+    ),
+    fault(
+        22,
+        "make tokens of a column with few values",
+        "anonymize/pseudonymize.py",
+        "        check_entropy(array, texts, scope)\n",
+        "",
+        TOKENS + "test_a_column_of_few_values_is_refused_with_the_remedy",
+    ),
+    fault(
+        22,
+        "let a direct identifier through as a feature",
+        "study/steps/scan.py",
+        "        _refuse_slipping(column, roles.get(column.column))\n",
+        "",
+        BAD + "test_a_direct_identifier_given_as_an_ordinary_column",
+    ),
+)
+
+
+def test_every_rule_of_this_stage_has_at_least_two_planted_faults() -> None:
+    planted = Counter(one.rule for one in FAULTS)
+    assert set(planted) == set(RULES)
+    assert min(planted.values()) >= 2, planted
+    assert len({(one.rule, one.what) for one in FAULTS}) == len(FAULTS)
+
+
+@pytest.mark.parametrize("one", FAULTS, ids=lambda one: f"{one.rule} {one.what}")
+def test_a_fault_is_planted_in_text_that_is_there_once(one: Fault) -> None:
+    """So that no fault of the table is lost when the source changes."""
+    text = (SOURCE / one.file).read_text(encoding="utf-8")
+    for old, new in one.edits:
+        assert text.count(old) == 1, f"{text.count(old)} times in {one.file}: {old}"
+        assert old != new
+        text = text.replace(old, new)
+
+
+@pytest.mark.slow
+def test_the_named_tests_pass_on_an_unchanged_copy(tmp_path: Path) -> None:
+    copy_source(tmp_path)
+    outcome = run_tests(tmp_path, *sorted({one.test for one in FAULTS}))
+    assert outcome.code == 0, outcome.text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("one", FAULTS, ids=lambda one: f"{one.rule} {one.what}")
+def test_a_planted_fault_is_noticed(one: Fault, tmp_path: Path) -> None:
+    plant(copy_source(tmp_path), one.file, one.edits)
+    outcome = run_tests(tmp_path, one.test)
+    assert outcome.code == 1, outcome.text

@@ -1,0 +1,33 @@
+"""The audit of a study looks at the source that trained: without noise it contradicts, with noise it does not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from command_line import grant
+from small_study import TEXT, write_small_study
+from tacit.noise.source import OsSource, Source, Zeros
+from tacit.study import load_study, run_study
+from tacit.study.run import Step
+
+
+class Quiet:
+    def step_starts(self, step: Step) -> None: ...
+
+    def step_moves(self, step: Step, done: int, total: int) -> None: ...
+
+    def step_ends(self, step: Step, record: Any, *, reused: bool) -> None: ...
+
+
+@pytest.mark.parametrize(("source", "contradicts"), [(Zeros(), True), (OsSource.from_os(), False)], ids=["no noise", "noise"])
+def test_an_audit_contradicts_exactly_when_the_noise_is_missing(tmp_path: Path, source: Source, contradicts: bool) -> None:
+    """200 twins a side can prove epsilon 2.5 at 1 - 1e-6; the study claims 2. A false alarm has probability <= 1e-6."""
+    study = write_small_study(tmp_path, TEXT.replace("audit_runs = 60", "audit_runs = 200"))
+    grant(tmp_path)
+    run = run_study(
+        load_study(study), runs=tmp_path / "runs", listener=Quiet(), source=source, only=("audit",), exports=False
+    )
+    acted = run.records["audit"].findings[0]
+    assert acted.details["can_contradict"] is True
+    assert acted.details["contradicts"] is contradicts
