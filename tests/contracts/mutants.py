@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,17 @@ def run_tests(folder: Path, *tests: str) -> Outcome:
     environment = {name: value for name, value in environment.items() if not name.startswith("PYTEST_")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     return Outcome(code=done.returncode, text=(done.stdout + done.stderr)[-4000:])
+
+
+def missing_tests(names: Iterable[str]) -> list[str]:
+    """Return those of the named tests ("tests/x.py::test_y" or "...[case]") whose file has no such function."""
+    return [name for name in names if not _has_test(*name.partition("[")[0].split("::"))]
+
+
+def _has_test(file: str, test: str) -> bool:
+    path = ROOT / file
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if path.is_file() else iter(())
+    return any(isinstance(node, ast.FunctionDef) and node.name == test for node in nodes)
 
 
 def plant(copy: Path, file: str, edits: tuple[tuple[str, str], ...]) -> None:

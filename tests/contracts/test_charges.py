@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from command_line import tacit
-from contracts.mutants import SOURCE, Call, calls, copy_source, plant, run_tests
+from contracts.mutants import SOURCE, Call, calls, copy_source, missing_tests, plant, run_tests
 from simple_training import plan
 from tacit.privacy.ledger import Ledger, store
 from tacit.privacy.ledger.turn import Turn
@@ -163,6 +163,11 @@ def _is_charge(call: Call, text: str) -> bool:
 def test_every_charge_in_the_source_stands_in_the_table() -> None:
     """A new charge needs a row, and with it a test that fails when the charge is removed."""
     assert sorted(call.key for call in charges(SOURCE)) == sorted(charge.key for charge in CHARGES)
+
+
+def test_every_test_that_a_charge_names_exists() -> None:
+    assert missing_tests([charge.test for charge in CHARGES]) == []
+    assert missing_tests([WALK + "_or_so", "tests/none.py::test_x"]) == [WALK + "_or_so", "tests/none.py::test_x"]
 
 
 def test_the_search_for_charges_finds_a_planted_one(tmp_path: Path) -> None:

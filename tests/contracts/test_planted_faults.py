@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.mutants import SOURCE, copy_source, plant, run_tests
+from contracts.mutants import SOURCE, copy_source, missing_tests, plant, run_tests
 
 RULES = {
     1: "rows of the original table",
@@ -143,10 +143,10 @@ FAULTS = (
     fault(
         2,
         "accept a feature without declared bounds",
-        "study/settings.py",
-        "if undeclared:",
+        "tables/encoding.py",
+        "if getattr(column, lacking) is None:",
         "if False:",
-        "contracts/test_parameters.py::test_a_feature_without_declared_values_is_refused_by_the_study_itself",
+        "tables/test_encoding.py::test_a_feature_without_declared_bounds_or_categories_is_refused_with_what_to_write",
     ),
     fault(
         2,
@@ -282,7 +282,7 @@ FAULTS = (
     # 6: every charge has its own test in test_charges.py; here the order
     fault(
         6,
-        "charge after the work",
+        "write down what was found before it is charged",
         "study/steps/scan.py",
         '    run.charge("scan", "read-only", "the columns were searched for personal data")\n',
         "    (run.folder / 'scan.json').write_text(str(identify_columns(run.table.data)))\n"
@@ -567,7 +567,7 @@ FAULTS = (
         "train/torch/twins.py",
         "drawn[self.plan.sampler(self.source, size=present.size).draw()] = clip_target(self.plan.clip_norm)",
         "drawn[self.plan.sampler(self.source, size=present.size).draw()] = self.plan.clip_norm",
-        TWINS + "test_a_canary_has_the_length_that_a_clipped_record_has",
+        "train/test_canary_length.py::test_a_canary_has_the_length_that_a_clipped_record_has",
     ),
     fault(
         15,
@@ -628,7 +628,7 @@ FAULTS = (
         "train/torch/checkpoint.py",
         "AESGCM(key).encrypt(nonce, tensors_to_bytes(tensors), request_id.encode())",
         "AESGCM(key).encrypt(nonce, tensors_to_bytes(tensors), None)",
-        TRAINER + "test_a_checkpoint_of_another_request_is_not_continued",
+        "train/test_checkpoint.py::test_a_checkpoint_of_another_request_is_not_continued",
         ("sealed[_NONCE:], request_id.encode())", "sealed[_NONCE:], None)"),
     ),
     fault(
@@ -798,6 +798,10 @@ def test_a_fault_is_planted_in_text_that_is_there_once(one: Fault) -> None:
         assert text.count(old) == 1, f"{text.count(old)} times in {one.file}: {old}"
         assert old != new
         text = text.replace(old, new)
+
+
+def test_every_named_test_exists() -> None:
+    assert missing_tests([one.test for one in FAULTS]) == []
 
 
 @pytest.mark.slow
