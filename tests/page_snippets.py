@@ -111,7 +111,7 @@ def _python(snippet: Snippet, shell: Shell) -> None:
     os.chdir(shell.folder)
     try:
         code = compile("\n" * (snippet.line - 1) + snippet.text, str(snippet.page), "exec")
-        exec(code, shell.names)  # the page is the test
+        exec(code, shell.names)  # noqa: S102 (that the page runs is the test)
     except Exception as error:
         raise snippet.fail(f"{type(error).__name__}: {error}") from error
     finally:
