@@ -46,7 +46,7 @@ def test_commits_are_synced_in_full_before_they_return(ledger: Ledger) -> None:
 
 def test_a_dataset_without_a_grant_is_refused_with_the_command_to_type(ledger: Ledger, make_block: MakeBlock) -> None:
     before = ledger.head()
-    with pytest.raises(BudgetExceeded, match=r"`tacit ledger grant 'my data' --epsilon 0\.25 --delta 1e-06`"):
+    with pytest.raises(BudgetExceeded, match=r"`tacit ledger grant \S+ 'my data' --epsilon 0\.25 --delta 1e-06`"):
         reserve(ledger, make_block(), "one", dataset="my data")
     assert ledger.head() == before
 

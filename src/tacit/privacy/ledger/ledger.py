@@ -124,7 +124,7 @@ class Ledger:
             spent_epsilon += epsilon
             spent_delta += delta
             if spent_epsilon > granted_epsilon or spent_delta > granted_delta:
-                raise refusals.budget(dataset, (epsilon, delta), totals)
+                raise refusals.budget(self._store.path, dataset, (epsilon, delta), totals)
             totals = (granted_epsilon, granted_delta, spent_epsilon, spent_delta)
             return self._entry(last, chain.DP, dataset, request_id, body, totals, claimed=claimed)
 

@@ -8,14 +8,15 @@ from tacit.privacy.ledger.chain import DP, Entry
 from tacit.privacy.ledger.units import Budget
 
 
-def budget(dataset: str, cost: tuple[int, int], totals: tuple[int, int, int, int]) -> BudgetExceeded:
+def budget(path: Path, dataset: str, cost: tuple[int, int], totals: tuple[int, int, int, int]) -> BudgetExceeded:
     """The dataset's grant does not hold the block. All in units of 1e-9 (epsilon) and 1e-18 (delta); printed exactly.
 
     totals -- epsilon and delta granted, epsilon and delta spent.
     """
     granted, left = totals[:2], (totals[0] - totals[2], totals[1] - totals[3])
     asked, rest, whole = (Budget.from_units(*units) for units in (cost, left, granted))
-    command = f"tacit ledger grant {shlex.quote(dataset)} --epsilon {asked.epsilon!r} --delta {asked.delta!r}"
+    names = f"{shlex.quote(str(path))} {shlex.quote(dataset)}"
+    command = f"tacit ledger grant {names} --epsilon {asked.epsilon!r} --delta {asked.delta!r}"
     if granted == (0, 0):
         return BudgetExceeded(
             f"this plan costs epsilon {asked.epsilon!r} at delta {asked.delta!r}; dataset {dataset!r} has no budget yet.\n"
