@@ -24,7 +24,8 @@ lint: $(VENV)/.test
 	@$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.test
-	@for one in noise ledger; do $(BIN)/python bench/$$one.py || exit 1; done
+	@mkdir -p runs
+	@for one in startup noise ledger accounting tables audit; do $(BIN)/python bench/$$one.py --json runs/bench-$$one.json || exit 1; done
 
 # Removes what the demo and the studies left, ledgers included: what was spent is forgotten, so only for made-up or public data.
 clean:

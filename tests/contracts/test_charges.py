@@ -132,7 +132,12 @@ CHARGES = (
     Charge("privacy/ledger/anchor.py", "Anchor.advance", "durable.replace", 1, "None", ANCHORED),
     Charge(_R, "Reservation.count_step", "self._next_window", 1, "True", CLAIMED),
     Charge(
-        _R, "Reservation.checkpoint", "self._next_window", 1, "None", STEPS + "test_a_checkpoint_claims_the_following_window_and_only_once"
+        _R,
+        "Reservation.checkpoint",
+        "self._next_window",
+        1,
+        "None",
+        STEPS + "test_a_checkpoint_claims_the_following_window_and_only_once",
     ),
     Charge(_R, "Reservation._next_window", "self._claim", 1, "(self._position, self.block.paid_steps)", CLAIMED),
     Charge(_S, "Store.append", "self._connection.execute", 1, "None", ON_DISK),
@@ -157,7 +162,9 @@ def _is_charge(call: Call, text: str) -> bool:
     if not call.file.startswith("privacy/"):
         return False
     written = text[call.first : call.last]
-    return name in _BOOKKEEPING or (name == "execute" and ("_INSERT" in written or "INSERT INTO" in written or "COMMIT" in written))
+    return name in _BOOKKEEPING or (
+        name == "execute" and ("_INSERT" in written or "INSERT INTO" in written or "COMMIT" in written)
+    )
 
 
 def test_every_charge_in_the_source_stands_in_the_table() -> None:

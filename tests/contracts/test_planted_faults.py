@@ -92,9 +92,9 @@ FAULTS = (
         1,
         "leave out rows whose quasi-identifiers are rare among all rows",
         "study/rows.py",
-        "training=in_training(ids, key=run.key(\"split.key\").secret, fraction=settings.train.training_share),",
-        "training=in_training(ids, key=run.key(\"split.key\").secret, fraction=settings.train.training_share)\n"
-        "        & (lambda ages: np.array([ages.count(age) >= 4 for age in ages]))(table.column(\"age\").to_pylist()),",
+        'training=in_training(ids, key=run.key("split.key").secret, fraction=settings.train.training_share),',
+        'training=in_training(ids, key=run.key("split.key").secret, fraction=settings.train.training_share)\n'
+        '        & (lambda ages: np.array([ages.count(age) >= 4 for age in ages]))(table.column("age").to_pylist()),',
         ONE_PERSON,
     ),
     fault(
@@ -202,7 +202,7 @@ FAULTS = (
         4,
         "show the total without the list of releases",
         "cli/ledger_view.py",
-        'f"and {len(one[\'not_dp\'])} releases that have no epsilon."',
+        "f\"and {len(one['not_dp'])} releases that have no epsilon.\"",
         '"."',
         "cli/test_ledger_commands.py::test_show_lists_every_entry_and_never_one_number_alone",
     ),
@@ -450,7 +450,10 @@ FAULTS = (
         "np.asarray(noisy.values) / self._plan.batch_size",
         "np.asarray(noisy.values) / max(1, self._drawn)",
         UPDATE,
-        ("self._keep, self._tape, self._output = keep, None, None", "self._keep, self._tape, self._output, self._drawn = keep, None, None, int(keep.sum())"),
+        (
+            "self._keep, self._tape, self._output = keep, None, None",
+            "self._keep, self._tape, self._output, self._drawn = keep, None, None, int(keep.sum())",
+        ),
     ),
     fault(
         11,

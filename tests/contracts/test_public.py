@@ -32,7 +32,18 @@ PUBLIC = [(package, name) for package in PACKAGES for name in importlib.import_m
 LONGEST_LINE, LONGEST_MODULE, LONGEST_FUNCTION = 130, 450, 70
 
 FORBIDDEN = {
-    *("opacus", "tensorflow_privacy", "diffprivlib", "smartnoise", "snsynth", "snsql", "anjana", "pycanon", "anonymeter", "crypten"),
+    *(
+        "opacus",
+        "tensorflow_privacy",
+        "diffprivlib",
+        "smartnoise",
+        "snsynth",
+        "snsql",
+        "anjana",
+        "pycanon",
+        "anonymeter",
+        "crypten",
+    ),
     *("pickle", "cPickle", "_pickle", "cloudpickle", "shelve", "marshal", "dill", "joblib"),
 }
 
@@ -88,9 +99,15 @@ def test_every_parameter_and_result_of_a_public_function_is_typed(package: str, 
     thing = getattr(importlib.import_module(package), name)
     for called, function in own_functions(thing):
         signature = inspect.signature(function)
-        bare = [one.name for one in signature.parameters.values() if one.annotation is inspect.Parameter.empty and one.name not in ("self", "cls")]
+        bare = [
+            one.name
+            for one in signature.parameters.values()
+            if one.annotation is inspect.Parameter.empty and one.name not in ("self", "cls")
+        ]
         assert not bare, f"{called}: {bare}"
-        assert dataclasses.is_dataclass(thing) and called.endswith("__init__") or signature.return_annotation is not inspect.Signature.empty, called
+        assert (
+            dataclasses.is_dataclass(thing) and called.endswith("__init__")
+        ) or signature.return_annotation is not inspect.Signature.empty, called
 
 
 def python_files() -> list[Path]:
@@ -125,7 +142,9 @@ def imported(source: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found.add((node.module or "").split(".")[0])
         elif isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in ("import_module", "__import__"):
-            found |= {arg.value.split(".")[0] for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)}
+            found |= {
+                arg.value.split(".")[0] for arg in node.args if isinstance(arg, ast.Constant) and isinstance(arg.value, str)
+            }
     return found
 
 

@@ -137,7 +137,9 @@ def outcome(folder: Path, text: str, steps: tuple[str, ...], secrets: Path) -> d
 
 
 def _left(folder: Path) -> dict[str, Any]:
-    left: dict[str, Any] = {"files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if "sqlite" not in path.name)}
+    left: dict[str, Any] = {
+        "files": sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if "sqlite" not in path.name)
+    }
     findings = {
         (step.parent.name, one["name"]): (one["value"], one["interval"], one["confidence"], one["n"])
         for step in folder.glob("runs/*/*/record.json")

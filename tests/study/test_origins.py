@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from command_line import grant, tacit
 from small_study import TEXT, write_small_study
 

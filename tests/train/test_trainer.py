@@ -87,6 +87,9 @@ def test_when_the_spare_is_used_up_training_ends_with_fewer_steps(ledger: Ledger
         except _Killed:
             continue
     assert len(ran) <= a_plan.block.paid_steps, "never more steps than were paid for"
+    last = Trainer(plan=a_plan, network=Network())
+    fit(last, ledger, checkpoints=checkpoints)
+    assert 0 < last.steps_run < a_plan.steps, "what is left of the block is used, and the trainer says how far it came"
 
 
 def _stop(ran: list[int], step: int, at: int) -> None:

@@ -63,11 +63,13 @@ class Checkpoints:
 class Trainer:
     """Trains `network` by `plan`.
 
-    source -- randomness; the operating system's by default.
+    source    -- randomness; the operating system's by default.
+    steps_run -- steps the network of the last fit has seen; fewer than planned when kills used up the spare.
     """
 
     def __init__(self, *, plan: Plan, network: Network, source: Source | None = None) -> None:
         self.plan, self.network = plan, network
+        self.steps_run = 0
         self._source = OsSource.from_os() if source is None else source
 
     def fit(
@@ -119,6 +121,7 @@ class Trainer:
                     save(checkpoints.path, checkpoints.key, request_id, model, optimizer, private.step)
                 if on_step is not None:
                     on_step(private.step, self.plan.steps)
+        self.steps_run = private.step
         if private.step == 0:
             raise RunError(
                 f"all {self.plan.block.paid_steps} steps paid for under {request_id!r} were claimed by runs that left no checkpoint, so "

@@ -79,7 +79,11 @@ def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Fin
             "request_id": run.request_id("train"),
         }
         save_model(folder / "model", network, card)
-    return [_guarantee(plan), *_plan_findings(plan), *_origin_findings(run.study)]
+    ran = Finding(kind="training", name="steps run", value=trainer.steps_run, basis=Basis.PUBLIC, method=_SHORT_OF_STEPS)
+    return [_guarantee(plan), *_plan_findings(plan), ran, *_origin_findings(run.study)]
+
+
+_SHORT_OF_STEPS = "fewer than planned only when interruptions used up the spare steps"
 
 
 def _guarantee(plan: Plan) -> Finding:

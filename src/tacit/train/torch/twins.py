@@ -36,6 +36,13 @@ class CanaryTwins:
     source: Source
     on_step: Callable[[int, int], None] | None = None
 
+    def __post_init__(self) -> None:
+        if self.features.ndim != 2 or self.labels.shape != self.features.shape[:1] or not np.isin(self.labels, (0, 1)).all():
+            raise ShapeError(
+                f"the twins' features must have shape (n, d) and their labels (n,), each 0 or 1; got {self.features.shape} and "
+                f"{self.labels.shape}. A twin is a logistic regression of two classes: give synthetic rows of that form."
+            )
+
     @property
     def steps(self) -> int:
         return self.plan.steps
