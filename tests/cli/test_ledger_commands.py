@@ -33,8 +33,8 @@ def test_grant_says_what_may_be_spent_in_all(book: Path) -> None:
 def test_show_lists_every_entry_and_never_one_number_alone(book: Path) -> None:
     out = tacit("ledger", "show", "l.sqlite", folder=book).out
     assert max(map(len, out.splitlines())) <= 80
-    for text in ("a model", "a 5-anonymous table", "ethics board 12", "+3", "1 releases that have no epsilon"):
-        assert text in out
+    for text in ("a model", "a 5-anonymous table", "ethics board 12", "+3", "1 release that has"):
+        assert text in " ".join(out.split())
     assert json.loads(tacit("ledger", "show", "l.sqlite", "--json", folder=book).out)["datasets"]["people"]["not_dp"] == [
         "a 5-anonymous table"
     ]

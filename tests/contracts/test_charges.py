@@ -202,8 +202,10 @@ def test_without_a_charge_its_test_fails(charge: Charge, tmp_path: Path) -> None
     assert outcome.code == 1, outcome.text
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    """Return every file's bytes and the moment it was written, so that the same words written again show too."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
+    return {str(path.relative_to(folder)): (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
 
 
 @pytest.mark.parametrize("step", ["scan", "anonymize", "train", "twin", "evaluate", "attack"])

@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
 import numpy as np
 import pytest
 import torch
@@ -21,7 +20,6 @@ from torch import nn
 import tacit
 import tacit.study
 import tacit.train
-from command_line import grant
 from command_line import tacit as command
 from contracts.mutants import missing_tests
 from simple_training import plan
@@ -93,8 +91,25 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "Ledger.not_dp": {"dataset": _LEDGER + "test_records_cost_nothing_and_not_dp_releases_are_listed"},
     "Ledger.find": {"request_id": _LEDGER + "test_find_tells_whether_to_reserve_or_to_resume"},
     "PrivateClassifier": dict.fromkeys(
-        ("ledger", "budget", "bounds", "classes", "epsilon", "delta", "hidden", "activation", "clip_norm", "batch_size")
-        + ("epochs", "learning_rate", "momentum", "n", "request_id", "source", "on_step"),
+        [
+            "ledger",
+            "budget",
+            "bounds",
+            "classes",
+            "epsilon",
+            "delta",
+            "hidden",
+            "activation",
+            "clip_norm",
+            "batch_size",
+            "epochs",
+            "learning_rate",
+            "momentum",
+            "n",
+            "request_id",
+            "source",
+            "on_step",
+        ],
         _CLASSIFIER + "test_every_parameter_changes_an_output_an_event_or_a_refusal",
     ),
     # scikit-learn's protocol asks for `deep`; a classifier holds no estimator to look into
@@ -118,8 +133,22 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "Table.filter": {"keep": _TABLE + "test_columns_and_rows_can_be_chosen"},
     "load_study": {"path": _STUDY},
     "make_private": dict.fromkeys(
-        ("model", "optimizer", "dataset", "epsilon", "delta", "clip_norm", "batch_size", "epochs", "ledger", "budget")
-        + ("request_id", "n", "max_physical_batch", "source"),
+        [
+            "model",
+            "optimizer",
+            "dataset",
+            "epsilon",
+            "delta",
+            "clip_norm",
+            "batch_size",
+            "epochs",
+            "ledger",
+            "budget",
+            "request_id",
+            "n",
+            "max_physical_batch",
+            "source",
+        ],
         _MAKE,
     ),
     "run_study": dict.fromkeys(("study", "runs", "listener", "source", "only", "exports"), _RUN),
@@ -204,7 +233,7 @@ def _python() -> Iterator[tuple[str, list[str]]]:
                 yield f"{name}.{method}", [one for one in inspect.signature(plain).parameters if one not in ("self", "cls")]
 
 
-def _commands(one: click.Command, name: str) -> Iterator[tuple[str, list[str]]]:
+def _commands(one: Any, name: str) -> Iterator[tuple[str, list[str]]]:
     yield name, [str(parameter.name) for parameter in one.params]
     for word, inner in getattr(one, "commands", {}).items():
         yield from _commands(inner, f"{name} {word}")
@@ -355,7 +384,7 @@ def test_every_argument_of_a_solved_plan_changes_it() -> None:
 
 def test_every_field_of_a_sampler_changes_the_draw() -> None:
     def draw(**more: Any) -> list[int]:
-        settings = {"size": 200, "probability": 0.3, "source": SeededSource(1)} | more
+        settings: dict[str, Any] = {"size": 200, "probability": 0.3, "source": SeededSource(1)} | more
         return [int(one) for one in PoissonSampler(**settings).draw()]
 
     base = draw()
@@ -444,7 +473,8 @@ class Counting:
 
 def test_every_argument_of_a_run_counts(tmp_path: Path) -> None:
     study = load_study(write_small_study(tmp_path))
-    grant(tmp_path, epsilon=8)
+    with Ledger.open(tmp_path / "ledger.sqlite") as ledger:
+        ledger.grant("people", epsilon=8, delta=1e-3)
 
     def run(**more: Any) -> Run:
         settings: dict[str, Any] = {"study": study, "runs": tmp_path / "a", "listener": Counting(), "only": ("train",)}

@@ -87,7 +87,7 @@ def own_functions(thing: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
         yield thing.__name__, thing
     elif inspect.isclass(thing) and not issubclass(thing, Enum):
         for name, member in vars(thing).items():
-            plain = member.__func__ if isinstance(member, classmethod | staticmethod) else member
+            plain: Any = member.__func__ if isinstance(member, classmethod | staticmethod) else member
             plain = plain.fget if isinstance(plain, property) else plain
             written = inspect.isfunction(plain) and plain.__module__.startswith("tacit.")
             if written and plain.__qualname__.startswith(thing.__name__) and (name == "__init__" or not name.startswith("_")):

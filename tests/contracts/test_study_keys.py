@@ -15,12 +15,12 @@ import pytest
 from pydantic import BaseModel
 
 from small_study import TEXT, write_small_study
+from tacit.cli.console import Silent
 from tacit.errors import TacitError
 from tacit.models import load_model
 from tacit.noise.source import SeededSource
 from tacit.privacy.ledger import Ledger
 from tacit.study import load_study, run_study
-from tacit.study.run import Step
 from tacit.study.settings import StudySettings
 
 ROWS = 80
@@ -110,16 +110,6 @@ def test_every_key_of_a_study_is_tried() -> None:
     assert sorted(leaves(StudySettings)) == sorted(KEYS)
 
 
-class Quiet:
-    """Hears nothing."""
-
-    def step_starts(self, step: Step) -> None: ...
-
-    def step_moves(self, step: Step, done: int, total: int) -> None: ...
-
-    def step_ends(self, step: Step, record: Any, *, reused: bool) -> None: ...
-
-
 def outcome(folder: Path, text: str, steps: tuple[str, ...], secrets: Path) -> dict[str, Any]:
     """Run steps of a study with the same people, keys, grant and noise every time, and return what came of it."""
     import torch
@@ -130,7 +120,7 @@ def outcome(folder: Path, text: str, steps: tuple[str, ...], secrets: Path) -> d
     with Ledger.open(folder / "ledger.sqlite") as ledger:
         ledger.grant("people", epsilon=3, delta=1e-4)
     try:
-        run_study(load_study(study), runs=folder / "runs", listener=Quiet(), source=SeededSource(1), only=steps)
+        run_study(load_study(study), runs=folder / "runs", listener=Silent(), source=SeededSource(1), only=steps)
     except TacitError as error:
         return {"refusal": f"{type(error).__name__}: {error}".replace(str(folder), "")}
     return {"refusal": None, **_left(folder)}

@@ -5,9 +5,9 @@ import time
 from pathlib import Path
 
 import pytest
+
 from command_line import grant, start, tacit
 from small_study import TEXT, write_small_study
-
 from tacit.privacy.ledger import Ledger, verify
 
 RELEASES = {"anonymize": "not-dp", "train": "dp", "twin": "not-dp", "evaluate": "not-dp", "attack": "not-dp"}

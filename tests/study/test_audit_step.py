@@ -1,32 +1,24 @@
 """The audit of a study looks at the source that trained: without noise it contradicts, with noise it does not."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from command_line import grant
 from small_study import TEXT, write_small_study
+from tacit.cli.console import Silent
 from tacit.cli.run import refuse_contradicted
 from tacit.errors import ClaimContradicted
 from tacit.noise.source import OsSource, Source, Zeros
 from tacit.study import load_study, run_study
-from tacit.study.run import Run, Step
-
-
-class Quiet:
-    def step_starts(self, step: Step) -> None: ...
-
-    def step_moves(self, step: Step, done: int, total: int) -> None: ...
-
-    def step_ends(self, step: Step, record: Any, *, reused: bool) -> None: ...
+from tacit.study.run import Run
 
 
 def audited(folder: Path, source: Source) -> Run:
     """200 twins a side can prove epsilon 2.5 at 1 - 1e-6; the study claims 2."""
     study = write_small_study(folder, TEXT.replace("audit_runs = 60", "audit_runs = 200"))
     grant(folder)
-    return run_study(load_study(study), runs=folder / "runs", listener=Quiet(), source=source, only=("audit",), exports=False)
+    return run_study(load_study(study), runs=folder / "runs", listener=Silent(), source=source, only=("audit",), exports=False)
 
 
 @pytest.mark.parametrize(("source", "contradicts"), [(Zeros(), True), (OsSource.from_os(), False)], ids=["no noise", "noise"])

@@ -3,12 +3,13 @@
 import json
 import os
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from command_line import Answer, tacit
+from command_line import Answer, grant, tacit
 from tacit.privacy.ledger import Ledger
 
 STEPS = ["scan", "anonymize", "train", "twin", "evaluate", "attack", "audit", "report"]
@@ -58,7 +59,8 @@ def test_the_epsilon_on_screen_is_that_of_the_ledger_in_a_fresh_process(finished
     verified = json.loads(tacit("ledger", "verify", "ledger.sqlite", "--json", folder=folder).out)
     shown = re.search(r"epsilon spent, by the ledger\s+([\d.]+) of ([\d.]+)", answer.out)
     assert shown
-    assert float(shown[1]) == pytest.approx(verified["datasets"]["people"]["epsilon"], abs=6e-4)
+    spent = verified["datasets"]["people"]["epsilon"]
+    assert spent <= float(shown[1]) < spent + 2e-3, "an upper bound is rounded up"
     assert float(shown[2]) == 2.0
 
 
@@ -118,6 +120,36 @@ def test_a_changed_epsilon_is_refused_when_the_budget_is_spent_and_nothing_is_lo
     assert "BudgetExceeded" in answer.error
     assert "Traceback" not in answer.error
     assert {step: record(again, step) for step in STEPS} == before
+
+
+def test_going_back_to_earlier_settings_brings_the_paid_model_back(again: Path) -> None:
+    """Retraining would run on the few spare steps of a block that is used up."""
+    weights = again / "runs/small/train/model/weights.safetensors"
+    first = weights.read_bytes()
+    grant(again, epsilon=1.0)
+    assert tacit("ledger", "grant", "ledger.sqlite", "people", "--epsilon", "0.001", folder=again).code == 0
+    assert tacit("run", "--epsilon", "1.0", folder=again).code == 0
+    assert weights.read_bytes() != first
+    answer = tacit("run", folder=again)
+    assert answer.code == 0, answer.error
+    assert weights.read_bytes() == first
+    with Ledger.open(again / "ledger.sqlite") as ledger:
+        assert sum(entry.kind == "dp" for entry in ledger.entries()) == 2
+
+
+def test_a_paid_model_that_was_deleted_is_not_made_of_left_over_steps(again: Path) -> None:
+    shutil.rmtree(again / "runs/small/train")
+    answer = tacit("run", folder=again)
+    assert answer.code == 1
+    assert "its steps are used up" in answer.error
+
+
+def test_a_step_that_left_the_study_leaves_the_run_folder(again: Path) -> None:
+    study = again / "study.toml"
+    study.write_text(study.read_text().replace("epochs = 4", "epochs = 4\ntwin = false"))
+    answer = tacit("run", folder=again)
+    assert answer.code == 0, answer.error
+    assert not (again / "runs/small/twin").exists(), "a model without privacy would lie there unasked for"
 
 
 def test_an_altered_artifact_is_made_again(again: Path) -> None:

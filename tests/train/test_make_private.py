@@ -80,7 +80,7 @@ def test_every_parameter_changes_an_output_an_event_or_a_refusal(ledger: Ledger)
     number = iter(range(1000))
 
     def outcome(**more: Any) -> tuple[Any, ...]:
-        settings = {"request_id": f"r{next(number)}", "source": SeededSource(1), "budget": "others"} | more
+        settings: dict[str, Any] = {"request_id": f"r{next(number)}", "source": SeededSource(1), "budget": "others"} | more
         private, optimizer = private_training(settings.pop("ledger", ledger), **settings)
         shapes, weights = set(), {}
         for rows, targets in private.batches():

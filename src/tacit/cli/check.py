@@ -14,6 +14,7 @@ def check(
     import dataclasses
     import json as json_text
 
+    from tacit.cli.console import say
     from tacit.study import check_study, load_study
 
     loaded = load_study(study)
@@ -21,12 +22,12 @@ def check(
     if json:
         typer.echo(json_text.dumps([dataclasses.asdict(one) for one in promises], indent=2))
         return
-    typer.echo(f"{study}: well formed. It will release or compute:")
+    say(f"{study}: well formed. It will release or compute:")
     for one in promises:
         price = "no epsilon" if one.epsilon is None else f"epsilon {one.epsilon:g}"
-        typer.echo(f"  - {one.what}: {price}, for {one.about}")
+        say(f"  - {one.what}: {price}, for {one.about}")
     budget = loaded.settings.budget
     if loaded.settings.train is not None:
         train = loaded.settings.train
         path = loaded.beside(loaded.settings.ledger.path)
-        typer.echo(f"Budget needed: tacit ledger grant {path} {budget} --epsilon {train.epsilon:g} --delta {train.delta:g}")
+        say(f"Budget needed: tacit ledger grant {path} {budget} --epsilon {train.epsilon:g} --delta {train.delta:g}")

@@ -12,6 +12,19 @@ if TYPE_CHECKING:
     from tacit.study.run import Step
 
 
+def say(text: str = "") -> None:
+    """Print text for people, wrapped at the terminal's width with the indentation of its first line."""
+    import shutil
+    import textwrap
+
+    import typer
+
+    width = shutil.get_terminal_size().columns
+    for line in text.splitlines() or [""]:
+        indent = " " * (len(line) - len(line.lstrip(" ")) + 2)
+        typer.echo(textwrap.fill(line, width, subsequent_indent=indent, break_on_hyphens=False, break_long_words=False))
+
+
 def console() -> "Console":
     """Return the console that people read: standard output."""
     from rich.console import Console

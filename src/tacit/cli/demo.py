@@ -23,6 +23,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Where --eject writes.")] = Path("tacit-demo"),
 ) -> None:
     """Walk the whole way on a real, sensitive survey: anonymize, train, attack, audit, report. Under runs/demo."""
+    from tacit.cli.console import say
     from tacit.errors import ConfigError
     from tacit.study import demo as demo_study
 
@@ -30,10 +31,9 @@ def demo(
         raise ConfigError("--break and --eject are two different things. Give one of them.")
     if eject:
         for path in demo_study.eject(out):
-            typer.echo(f"Wrote {path}")
-        typer.echo(
-            f"Now: cd {out}, then `tacit ledger grant ledger.sqlite redbook --epsilon 3` and `tacit run study.toml`, or `python demo.py`."
-        )
+            say(f"Wrote {path}")
+        say(f"Now:  cd {out}")
+        say("then: tacit ledger grant ledger.sqlite redbook --epsilon 3\n      tacit run study.toml\nor:   python demo.py")
     elif break_ is None:
         _walk()
     elif break_ in demo_study.BREAKS:

@@ -62,13 +62,14 @@ def verify(
     json: _Json = False,
 ) -> None:
     """Recompute every price from the ledger alone, check its chain, and compare it with anchors kept elsewhere."""
+    from tacit.cli.console import say
     from tacit.privacy.ledger import verify as verify_ledger
 
     result = verify_ledger(_existing(path), anchors=[_head(one) for one in anchor or []])
     if json:
         typer.echo(json_text.dumps(result.to_json(), indent=2))
     else:
-        typer.echo(result.summary)
+        say(result.summary)
     if not result.ok:
         raise typer.Exit(1)
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tacit.privacy.ledger.units import written
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -26,15 +28,14 @@ def entries_table(book: Mapping[str, Any]) -> "Iterator[Table]":
 
 def _epsilon(entry: Mapping[str, Any]) -> str:
     if entry["kind"] == "dp":
-        return f"{entry['body']['block']['guarantee']['epsilon']:.4f}"
+        return written(entry["body"]["block"]["guarantee"]["epsilon"], 4)
     return f"+{entry['body']['epsilon']:g}" if entry["kind"] == "grant" else ""
 
 
 def _caption(book: Mapping[str, Any]) -> str:
     lines = []
     for name, one in book["datasets"].items():
-        lines.append(
-            f"{name}: epsilon {one['spent']['epsilon']:.4f} of {one['granted']['epsilon']:.4f} spent over the dp entries, "
-            f"and {len(one['not_dp'])} releases that have no epsilon."
-        )
+        releases = "1 release that has" if len(one["not_dp"]) == 1 else f"{len(one['not_dp'])} releases that have"
+        spent, granted = written(one["spent"]["epsilon"], 4), f"{one['granted']['epsilon']:g}"
+        lines.append(f"{name}: epsilon {spent} of {granted} spent over the dp entries, and {releases} no epsilon.")
     return "\n".join(lines)

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tacit.errors import LedgerError
+from tacit.report.writing import lower, upper
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -57,24 +59,25 @@ def _single_rows(findings: list["Finding"]) -> Iterator[tuple[str, str]]:
         yield "highest re-identification risk", f"{before.value:.2f} -> {after.value:.2f}"
     proved = next((finding for finding in findings if finding.kind == "guarantee"), None)
     if proved is not None:
-        yield "epsilon, proved at most", f"{proved.value:.3f}"
+        yield "epsilon, proved at most", upper(float(proved.value or 0))
     for name, label in (
         ("canary audit, shown", "epsilon, audited at least"),
         ("one-run audit, shown", "epsilon, one-run audit at least"),
     ):
         if audit := by_name.get(name):
-            yield label, f"{audit.value:.2f} (at {audit.confidence:.0%}; ceiling {audit.ceiling:.2f})"
+            ceiling = lower(audit.ceiling or 0)
+            yield label, f"{lower(float(audit.value or 0))} (at {audit.confidence:.0%}; ceiling {ceiling})"
 
 
 def _ledger_rows(run: "Run") -> Iterator[tuple[str, str]]:
     book = _verified(run)["datasets"].get(run.study.settings.budget)
     if book is None:
         return
-    yield (
-        "epsilon spent, by the ledger",
-        f"{book['epsilon']:.3f} of {book['granted']['epsilon']:.3f} granted, over {book['blocks']} dp entries",
-    )
-    yield "and releases without any", "\n".join(book["not_dp"]) or "none"
+    entries = "1 dp entry" if book["blocks"] == 1 else f"{book['blocks']} dp entries"
+    yield "epsilon spent, by the ledger", f"{upper(book['epsilon'])} of {book['granted']['epsilon']:g} granted, over {entries}"
+    counted = Counter(book["not_dp"])
+    lines = [what if times == 1 else f"{what} ({times} times)" for what, times in counted.items()]
+    yield "and releases without any", "\n".join(lines) or "none"
 
 
 def _verified(run: "Run") -> Any:
@@ -93,6 +96,8 @@ def _of_model(findings: list["Finding"], kind: str, model: str, part: str = "") 
 
 
 def _number(finding: "Finding | None") -> str:
-    if finding is None or not isinstance(finding.value, float):
+    if finding is None:
         return ""
+    if not isinstance(finding.value, float):
+        return "void"  # the report says why
     return f"{finding.value:.1%}" if finding.unit == "share" else f"{finding.value:.3f}"

@@ -28,7 +28,7 @@ def check_study(study: Study) -> list[Promise]:
             )
         )
     if settings.train is not None:
-        unit = "row of the original table (declared row-wise maps stand between)"
+        unit = "one row of the original table (declared row-wise maps stand between)"
         promises.append(Promise(what="a private model", about=unit, epsilon=settings.train.epsilon))
         if settings.train.twin:
             promises.append(Promise(what="a non-private twin, kept by the custodian", about="nobody", epsilon=None))

@@ -28,6 +28,7 @@ name = "{name}"
 path = {path}
 # rows = ...                   # declare the number of people; seen: {rows}
 {id}
+{encoding}
 """
 
 _TAIL = """\
@@ -48,16 +49,17 @@ _TRAIN = """\
 """
 
 
-def write_study(data: Path, out: Path) -> list[str]:
+def write_study(data: Path, out: Path, *, encoding: str | None = None) -> list[str]:
     """Write a study file for the table at `data` and return what is left to declare, a line each.
 
-    Raises ConfigError when `out` exists; DataError when the data cannot be read.
+    encoding -- of a text file; UTF-8 by default.
+    Raises DataError when the data cannot be read, ConfigError when `out` exists.
     """
+    table = read_table(data, encoding=encoding)
     if out.exists():
         raise ConfigError(
             f"{out} exists already and may hold your work, so it was not overwritten. Give another name: --out FILE."
         )
-    table = read_table(data)
     found = {column.column: column for column in identify_columns(table)}
     profiles = list(profile(table))
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", data.name.split(".")[0]).strip("-._") or "study"
@@ -68,6 +70,7 @@ def write_study(data: Path, out: Path) -> list[str]:
         path=_quoted(_relative(data, out)),
         rows=table.num_rows,
         id=_id_line(profiles, found),
+        encoding=f"encoding = {_quoted(encoding)}\n" if encoding else "",
     )
     text += "\n".join("\n".join(_column(one, found[one.name])) + "\n" for one in profiles)
     label = any(column.role is Role.LABEL for column in found.values())
@@ -83,7 +86,7 @@ def write_study(data: Path, out: Path) -> list[str]:
 
 def _column(one: ColumnProfile, found: ColumnFinding) -> Iterator[str]:
     yield f"[columns.{_key(one.name)}]"
-    why = f"{found.kind or 'nothing personal'} ({'; '.join(found.reasons)})" if found.reasons else "nothing personal found"
+    why = f"{found.kind} ({'; '.join(found.reasons)})" if found.kind else "nothing points to personal data"
     yield f'role = "{found.role.value}"'.ljust(30) + f" # {why}"
     if found.role is Role.IDENTIFIER:
         yield '# treat = "pseudonymize"'.ljust(30) + " # a keyed one-way token; dropped when this line stays a comment"

@@ -59,6 +59,15 @@ def load_study(path: Path) -> Study:
     return Study(path=path, settings=settings)
 
 
+_EXAMPLES = {
+    "rows": "rows = 1500, the number of people as it is publicly known",
+    "path": 'path = "people.csv"',
+    "name": 'name = "survey"',
+    "role": 'role = "quasi"',
+    "epsilon": "epsilon = 3.0",
+}
+
+
 def _explain(path: Path, text: str, error: Any) -> str:
     location = [str(part) for part in error["loc"]]
     where = f"{path}{_line(text, location)}"
@@ -69,7 +78,8 @@ def _explain(path: Path, text: str, error: Any) -> str:
         meant = f"Did you mean `{close[0]}`?" if close else f"Known here: {', '.join(known)}."
         return f"{where}: unknown key `{key}`. {meant} A key that is not understood is never ignored."
     if error["type"] == "missing":
-        return f"{where}: `{key}` is missing. Every study must state it; `tacit init` shows an example."
+        example = _EXAMPLES.get(location[-1], "a value")
+        return f"{where}: `{key}` is missing, and every study must state it. Write for example {example}."
     message = str(error["msg"]).removeprefix("Value error, ")
     given = f", got {error['input']!r}" if isinstance(error.get("input"), str | int | float | bool) else ""
     return f"{where}: {f'`{key}`: ' if key else ''}{message[:1].lower()}{message[1:]}{given}."

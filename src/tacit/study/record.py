@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,19 +64,18 @@ def read_record(folder: Path) -> Record | None:
 
 
 @contextmanager
-def step_folder(final: Path) -> Iterator[Path]:
-    """Yield an empty folder to fill; it takes the final one's place when the block ends well, and vanishes when not."""
+def step_folder(final: Path, retire: Callable[[], None]) -> Iterator[Path]:
+    """Yield an empty folder to fill; when the block ends well the old one is retired and this takes its place.
+
+    When the block does not end well it vanishes. A kill between the two moves leaves no finished step, so it is done again.
+    """
     partial = final.with_name(final.name + ".partial")
-    old = final.with_name(final.name + ".old")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
         yield partial
-        shutil.rmtree(old, ignore_errors=True)
-        if final.exists():
-            os.rename(final, old)
+        retire()
         os.rename(partial, final)
-        shutil.rmtree(old, ignore_errors=True)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

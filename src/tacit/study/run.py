@@ -38,6 +38,8 @@ class Step:
     settings -- the part of the study it depends on, as JSON values.
     needs    -- steps whose artifacts it reads.
     work     -- does it: fills the folder and returns findings. Charges before it writes anything that could be released.
+    paid     -- whether it costs epsilon; its result is then kept when a changed setting puts another in its place.
+    afford   -- raises BudgetExceeded before anything runs when the budget does not hold it.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Step:
     settings: Callable[[Study], Mapping[str, Any]]
     needs: tuple[str, ...]
     work: Callable[["Run", Path, Callable[[int, int], None]], list[Finding]]
+    paid: bool = False
+    afford: Callable[["Run"], None] | None = None
 
 
 @dataclass(kw_only=True)
@@ -83,7 +87,13 @@ class Run:
         """The original rows with the study's schema, read once."""
         settings = self.study.settings
         missing = MISSING if settings.data.missing is None else settings.data.missing
-        table = Table.read(self.data_path, settings.table_schema, missing=missing, encoding=settings.data.encoding)
+        table = Table.read(
+            self.data_path,
+            settings.table_schema,
+            missing=missing,
+            encoding=settings.data.encoding,
+            delimiter=settings.data.delimiter,
+        )
         if table.n_rows != settings.data.rows:
             raise DataError(
                 f"{self.data_path} has {table.n_rows} rows, and {self.study.path} declares rows = {settings.data.rows} under [data]. "

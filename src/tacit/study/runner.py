@@ -2,7 +2,7 @@
 
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -12,6 +12,7 @@ import tacit
 from tacit.errors import RunError
 from tacit.noise.source import OsSource, Source
 from tacit.privacy.ledger import Ledger
+from tacit.study.keeping import restore, retire
 from tacit.study.loading import Study
 from tacit.study.record import Record, artifact_digests, digest, read_record, step_folder
 from tacit.study.run import Listener, Run, Step
@@ -44,23 +45,50 @@ def run_study(
         run = Run(
             study=study, folder=folder, ledger=ledger, source=OsSource.from_os() if source is None else source, exports=exports
         )
+        wanted = [step for step in STEPS if step.applies(study) and (only is None or step.name in only)]
+        for step in wanted:
+            if step.afford is not None:
+                _refuse_unaffordable(run, step, step.afford)
+        for step in wanted:
+            _do(run, step, listener)
         for step in STEPS:
-            if step.applies(study) and (only is None or step.name in only):
-                _do(run, step, listener)
+            if not step.applies(study):  # a setting took it out of the study: its result would mislead
+                retire(run, step)
     return run
 
 
-def _do(run: Run, step: Step, listener: Listener) -> None:
-    settings = dict(step.settings(run.study))
-    inputs = _inputs(run, step)
+def _refuse_unaffordable(run: Run, step: Step, afford: Callable[[Run], None]) -> None:
+    """Raise BudgetExceeded now rather than after other steps, unless the step is done or paid for already."""
+    _identify(run, step)
+    if _finished(run, step) is None and run.ledger.find(run.request_id(step.name)) is None:
+        afford(run)
+
+
+def _identify(run: Run, step: Step) -> tuple[dict[str, object], dict[str, str]]:
+    """Return the settings and inputs the step depends on, and note their digest as its key."""
+    settings, inputs = dict(step.settings(run.study)), _inputs(run, step)
     run.keys[step.name] = digest({"step": step.name, "settings": settings, "inputs": inputs, "source": run.source.name})
+    return settings, inputs
+
+
+def _finished(run: Run, step: Step) -> Record | None:
+    """Return the record of the same work done before and unharmed, where it is or kept aside; None when there is none."""
     final = run.folder / step.name
     record = read_record(final)
-    reused = record is not None and record.key == run.keys[step.name] and artifact_digests(final) == record.artifacts
+    if (record is None or record.key != run.keys[step.name]) and restore(run, step):
+        record = read_record(final)
+    if record is None or record.key != run.keys[step.name] or artifact_digests(final) != record.artifacts:
+        return None
+    return record
+
+
+def _do(run: Run, step: Step, listener: Listener) -> None:
+    settings, inputs = _identify(run, step)
+    record = _finished(run, step)
+    reused = record is not None
     listener.step_starts(step)
-    if not reused:
-        record = _work(run, step, final, settings, inputs, listener)
-    assert record is not None
+    if record is None:
+        record = _work(run, step, run.folder / step.name, settings, inputs, listener)
     run.secret(f"{step.name}.checkpoint").unlink(missing_ok=True)  # only now that the finished step is in its place
     run.records[step.name] = record
     listener.step_ends(step, record, reused=reused)
@@ -68,7 +96,7 @@ def _do(run: Run, step: Step, listener: Listener) -> None:
 
 def _work(run: Run, step: Step, final: Path, settings: dict[str, object], inputs: dict[str, str], listener: Listener) -> Record:
     started = time.perf_counter()
-    with step_folder(final) as folder:
+    with step_folder(final, lambda: retire(run, step)) as folder:
         findings = step.work(run, folder, lambda done, total: listener.step_moves(step, done, total))
         record = Record(
             step=step.name,

@@ -1,9 +1,11 @@
 """What a study file may say. Pydantic checks it at the boundary; a misspelt key is answered with the right one."""
 
+import difflib
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tacit.report.items import PARTS
 from tacit.tables.schema import Bounds, Categories, Column, Kind, Origin, Role, Schema
 
 Share = Annotated[float, Field(ge=0, lt=1)]
@@ -32,6 +34,7 @@ class DataTable(_Table):
     id: str | None = None
     missing: tuple[str, ...] | None = None
     encoding: str | None = None
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
 
 
 class ColumnTable(_Table):
@@ -111,6 +114,15 @@ class ReportTable(_Table):
     """[report]: declared answers to what a run cannot know."""
 
     answers: dict[str, str] = {}
+
+    @field_validator("answers")
+    @classmethod
+    def _known(cls, answers: dict[str, str]) -> dict[str, str]:
+        for part in sorted(answers.keys() - PARTS):
+            close = difflib.get_close_matches(part, PARTS, n=1)
+            meant = f"did you mean {close[0]!r}?" if close else f"known are: {', '.join(sorted(PARTS))}"
+            raise ValueError(f"no report item has a part named {part!r}; {meant}")
+        return answers
 
 
 class LedgerTable(_Table):

@@ -106,7 +106,7 @@ class Trainer:
             first_step = load(checkpoints.path, checkpoints.key, request_id, model, optimizer)
 
         def pay() -> Reservation:
-            return _reserve_or_resume(ledger, self.plan, budget, request_id)
+            return _reserve_or_resume(ledger, self.plan, budget, request_id, first_step)
 
         tensors = (torch.from_numpy(features).float(), torch.from_numpy(labels).long())
         private = PrivateTraining(model, optimizer, tensors, self.plan, pay=pay, source=self._source, first_step=first_step)
@@ -122,15 +122,10 @@ class Trainer:
                 if on_step is not None:
                     on_step(private.step, self.plan.steps)
         self.steps_run = private.step
-        if private.step == 0:
-            raise RunError(
-                f"all {self.plan.block.paid_steps} steps paid for under {request_id!r} were claimed by runs that left no checkpoint, so "
-                "nothing can be trained from them. A new training needs a new request and a budget for it."
-            )
         return shapes.export(private.finish(), classes, self.network.activation)  # type: ignore[arg-type]
 
 
-def _reserve_or_resume(ledger: Ledger, plan: Plan, budget: str, request_id: str) -> Reservation:
+def _reserve_or_resume(ledger: Ledger, plan: Plan, budget: str, request_id: str, first_step: int) -> Reservation:
     """Pay for the plan, or go on with the block that a killed run of the same plan paid for."""
     entry = ledger.find(request_id)
     if entry is None:
@@ -140,7 +135,14 @@ def _reserve_or_resume(ledger: Ledger, plan: Plan, budget: str, request_id: str)
             f"request {request_id!r} paid for another plan, so this one may not continue it: its steps would be accounted with the "
             "wrong noise. Use the plan that was paid for, or a new request id and a budget for it."
         )
-    return ledger.resume(request_id)
+    reservation = ledger.resume(request_id)
+    if first_step == 0 and reservation.steps_left < plan.steps / 2:
+        raise RunError(
+            f"request {request_id!r} was paid for and its steps are used up: {reservation.steps_left} of {plan.steps} are left, and no "
+            "checkpoint of what they trained is at hand. A model trained on the rest alone would be worth little. Restore the trained "
+            "model, or make a new request with a budget of its own."
+        )
+    return reservation
 
 
 def check_rows(features: NDArray[np.float64], labels: NDArray[np.int64], classes: int) -> None:

@@ -120,13 +120,8 @@ class Ledger:
         claimed = min(block.checkpoint_every, block.paid_steps)
 
         def charge(last: Entry, totals: Totals) -> Entry:
-            granted_epsilon, granted_delta, spent_epsilon, spent_delta = totals
-            spent_epsilon += epsilon
-            spent_delta += delta
-            if spent_epsilon > granted_epsilon or spent_delta > granted_delta:
-                raise refusals.budget(self._store.path, dataset, (epsilon, delta), totals)
-            totals = (granted_epsilon, granted_delta, spent_epsilon, spent_delta)
-            return self._entry(last, chain.DP, dataset, request_id, body, totals, claimed=claimed)
+            after = self._spend(dataset, (epsilon, delta), totals)
+            return self._entry(last, chain.DP, dataset, request_id, body, after, claimed=claimed)
 
         try:
             entry = self._write(dataset, charge)
@@ -136,6 +131,22 @@ class Ledger:
                 raise
             raise refusals.request_id_taken(taken) from None
         return Reservation(entry, block, (0, claimed), self._claim)
+
+    def check_fits(self, block: Block, *, dataset: str) -> None:
+        """Raise BudgetExceeded, as `reserve` would now, when the dataset's budget does not hold the block. Charges nothing."""
+        _check_names(dataset)
+        newest = self._newest(dataset)
+        totals = newest[8:12] if newest else (0, 0, 0, 0)
+        _, _, epsilon, delta = Priced.of(block)
+        self._spend(dataset, (epsilon, delta), totals)
+
+    def _spend(self, dataset: str, cost: tuple[int, int], totals: Totals) -> Totals:
+        """Return the totals after a charge, in exact units; raises BudgetExceeded when they would pass what was granted."""
+        granted_epsilon, granted_delta, spent_epsilon, spent_delta = totals
+        spent_epsilon, spent_delta = spent_epsilon + cost[0], spent_delta + cost[1]
+        if spent_epsilon > granted_epsilon or spent_delta > granted_delta:
+            raise refusals.budget(self._store.path, dataset, cost, totals)
+        return granted_epsilon, granted_delta, spent_epsilon, spent_delta
 
     def resume(self, request_id: str) -> Reservation:
         """Claim a fresh window of a block's paid steps, after whatever ran before; durable when it returns.

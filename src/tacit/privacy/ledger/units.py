@@ -29,7 +29,13 @@ class Budget:
         return {"epsilon": self.epsilon, "delta": self.delta}
 
     def __str__(self) -> str:
-        return f"epsilon {self.epsilon:.6g} at delta {self.delta:.6g}"
+        return f"epsilon {written(self.epsilon, EPSILON_DIGITS)} at delta {self.delta!r}"
+
+
+def written(value: float, digits: int) -> str:
+    """Write an upper bound with so many decimals, rounded up, so that print never promises more than the ledger."""
+    rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_CEILING)
+    return f"{rounded:f}".rstrip("0").rstrip(".") or "0"
 
 
 def spending(epsilon: float, delta: float) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from tacit.privacy.ledger import keys
 from tacit.privacy.ledger.audit import Audit
 from tacit.privacy.ledger.head import Head, public_key
 from tacit.privacy.ledger.store import Store
-from tacit.privacy.ledger.units import Budget
+from tacit.privacy.ledger.units import Budget, written
 
 _SHOWN = 20
 
@@ -84,14 +84,15 @@ class Verification:
             f"rollback: rows 1 to {self.anchored} are anchored"
             + (", all of them" if self.anchored == self.count else "; later ones are not")
             if self.rollback_protected
-            else "not protected against rollback: no head of this ledger was given (every report and model holds one)"
+            else "not protected against rollback: no head was given (every report and model holds one)"
         )
         if not self.seals_checked:
             lines.append(
                 "seals not checked: the signing key is not at hand, so a rewritten chain would show only against an anchor"
             )
         for name, account in self.datasets.items():
-            lines.append(f"{name}: epsilon {account.epsilon:.6g} at delta {account.delta:.6g} over {account.blocks} dp entries")
+            entries = "1 dp entry" if account.blocks == 1 else f"{account.blocks} dp entries"
+            lines.append(f"{name}: epsilon {written(account.epsilon, 6)} at delta {account.delta!r} over {entries}")
             lines += [f"  and without any epsilon: {what}" for what in account.not_dp]
         return "\n".join(lines)
 

@@ -121,9 +121,11 @@ def _check_charged_origins(run: Run) -> None:
     """Raise PrivacyError when a value is said to come from a charge that the ledger does not have."""
     for what, origin in run.study.settings.origins.items():
         entry = run.ledger.find(origin.source) if origin.kind is OriginKind.CHARGED else None
-        if origin.kind is OriginKind.CHARGED and (entry is None or entry.kind != "dp" or entry.dataset != run.study.settings.budget):
+        if origin.kind is OriginKind.CHARGED and (
+            entry is None or entry.kind != "dp" or entry.dataset != run.study.settings.budget
+        ):
             raise PrivacyError(
-                f'the study says the {what} come from the charge {origin.source!r}, which the ledger does not have as a dp entry of '
+                f"the study says the {what} come from the charge {origin.source!r}, which the ledger does not have as a dp entry of "
                 f'"{run.study.settings.budget}". Taken from private rows without a charge, they would leak. Declare them, or name the charge.'
             )
 
@@ -135,4 +137,6 @@ STEP = Step(
     settings=settings_of,
     needs=(),
     work=_work,
+    paid=True,
+    afford=lambda run: run.ledger.check_fits(plan_of(run.study).block, dataset=run.study.settings.budget),
 )

@@ -34,7 +34,6 @@ class Engine:
         self._tape: Tape | None = None
         self._mode: TapMode | None = None
         self._output: Tensor | None = None
-        self._probed = False
         self._handles = [
             model.register_forward_pre_hook(self._enter),
             model.register_forward_hook(self._leave, always_call=True),
@@ -79,9 +78,8 @@ class Engine:
                 'A batch-wide loss hides who contributed what: pass reduction="none" to the loss function.'
             )
         self._refuse_changed()
-        if not self._probed and self._output is not None:
+        if self._output is not None:
             _refuse_coupled(losses, self._output)
-            self._probed = True
         torch.where(self._keep, losses, 0.0).sum().backward()
         clipped_sum(self._tape, self._keep, clip_target(self._plan.clip_norm), self._sums)
         self._keep = None
