@@ -223,7 +223,7 @@ def test_a_step_whose_charge_is_refused_leaves_nothing(again: Path, step: str, m
     assert answer.code == 1, answer.error
     assert "nothing was charged or released" in answer.error
     assert contents(again / "runs") == before
-    if step == "train":
+    if step == "scan":
         assert tacit("run", folder=again).code == 0, "with the ledger free again, the same command goes on"
 
 

@@ -25,7 +25,7 @@ from contracts.mutants import missing_tests
 from simple_training import plan
 from small_study import TEXT, write_small_study
 from tacit.cli.app import app
-from tacit.errors import BudgetExceeded, ConfigError, RunError, ShapeError
+from tacit.errors import BudgetExceeded, ConfigError, DataError, RunError, ShapeError
 from tacit.models import load_model
 from tacit.models.dense import DenseNetwork
 from tacit.noise.source import OsSource, SeededSource, Zeros
@@ -85,6 +85,9 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "request_id": _LEDGER + "test_the_same_reservation_twice_is_refused_and_charged_once",
         "purpose": _BOOK + "test_show_lists_every_entry_and_never_one_number_alone",
     },
+    "Ledger.check_fits": dict.fromkeys(
+        ("block", "dataset"), _HERE + "test_whether_a_block_fits_depends_on_it_and_on_the_dataset"
+    ),
     "Ledger.resume": {"request_id": "tests/privacy/ledger/test_reservation.py::test_resume_names_what_is_missing"},
     "Ledger.record": dict.fromkeys(("kind", "dataset", "request_id", "what", "details"), _RECORD),
     **{f"Ledger.{name}": {"dataset": _APART} for name in ("spent", "granted", "left")},
@@ -176,7 +179,9 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "Study.beside": {"name": _STUDY},
     "Study.with_epsilon": {"epsilon": _STUDY},
     "check_study": {"study": _STUDY},
-    "write_study": dict.fromkeys(("data", "out"), _HERE + "test_a_study_is_written_for_the_data_where_it_is_asked_for"),
+    "write_study": dict.fromkeys(
+        ("data", "out", "encoding"), _HERE + "test_a_study_is_written_for_the_data_where_it_is_asked_for"
+    ),
     # the command line
     "tacit": {"version": _HERE + "test_the_version_is_told"},
     "tacit demo": {
@@ -187,6 +192,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "tacit init": {
         "data": _INIT + "test_init_of_a_missing_table",
         "out": _INIT + "test_init_as_json",
+        "encoding": _HERE + "test_a_study_is_written_for_the_data_where_it_is_asked_for",
         "json": _INIT + "test_init_as_json",
     },
     "tacit check": dict.fromkeys(("study", "json"), _HERE + "test_check_answers_for_the_study_it_is_given"),
@@ -297,6 +303,17 @@ def fits(ledger: Ledger) -> Fits:
 
 def test_the_note_of_a_grant_is_kept(ledger: Ledger) -> None:
     assert ledger.grant("people", epsilon=1, delta=0, note="board").content["note"] == "board"
+
+
+def test_whether_a_block_fits_depends_on_it_and_on_the_dataset(ledger: Ledger) -> None:
+    before = ledger.head()
+    ledger.check_fits(A_PLAN.block, dataset="people")
+    with pytest.raises(BudgetExceeded):
+        ledger.check_fits(A_PLAN.block, dataset="nobody")
+    dear = replace(A_PLAN.block, guarantee=replace(A_PLAN.block.guarantee, epsilon=51.0))
+    with pytest.raises(BudgetExceeded):
+        ledger.check_fits(dear, dataset="people")
+    assert ledger.head() == before, "asking costs nothing"
 
 
 def test_every_setting_of_a_network_changes_what_is_learned_or_how_large_it_is(fits: Fits) -> None:
@@ -515,6 +532,13 @@ def test_a_study_is_written_for_the_data_where_it_is_asked_for(tmp_path: Path) -
     write_study(tmp_path / "pets.csv", tmp_path / "two.toml")
     assert "[columns.score]" in (tmp_path / "one.toml").read_text()
     assert "[columns.pet]" in (tmp_path / "two.toml").read_text()
+    (tmp_path / "latin.csv").write_bytes("größe,age\n3,3\n4,5\n".encode("latin-1"))
+    with pytest.raises(DataError, match="encoding"):
+        write_study(tmp_path / "latin.csv", tmp_path / "three.toml")
+    write_study(tmp_path / "latin.csv", tmp_path / "three.toml", encoding="latin-1")
+    assert "größe" in (tmp_path / "three.toml").read_text(encoding="utf-8")
+    assert command("init", "latin.csv", "--out", "four.toml", folder=tmp_path).code == 1
+    assert command("init", "latin.csv", "--out", "four.toml", "--encoding", "latin-1", folder=tmp_path).code == 0
 
 
 def test_the_version_is_told(tmp_path: Path) -> None:

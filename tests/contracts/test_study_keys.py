@@ -58,6 +58,7 @@ KEYS = {
     "data.id": Case('id = "id"\n', ""),
     "data.missing": Case('id = "id"', 'id = "id"\nmissing = ["north"]'),
     "data.encoding": Case('id = "id"', 'id = "id"\nencoding = "utf-16"', "refusal", ("scan",)),
+    "data.delimiter": Case('id = "id"', 'id = "id"\ndelimiter = ";"', "refusal", ("scan",)),
     "columns.NAME.role": Case('role = "feature"', 'role = "ignore"'),
     "columns.NAME.kind": Case('role = "feature"', 'role = "feature"\nkind = "categorical"', "refusal"),
     "columns.NAME.bounds": Case("bounds = [0, 10]", "bounds = [0, 20]"),
