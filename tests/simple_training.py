@@ -11,6 +11,7 @@ from tacit.privacy.events import PoissonSampled
 from tacit.privacy.guarantee import Guarantee
 from tacit.privacy.ledger import Ledger, Reservation
 from tacit.privacy.mechanisms.gaussian import Gaussian
+from tacit.privacy.pricing import price
 from tacit.train.plan import Plan
 from tacit.train.torch.private import PrivateTraining
 
@@ -25,7 +26,14 @@ def plan(
     event = PoissonSampled(probability=batch_size / n, event=Gaussian(noise_multiplier=noise).event())
     promise = Guarantee(epsilon=1.0, delta=1e-5)
     block = Block(event=event, steps=steps, spare_steps=spare, checkpoint_every=every, guarantee=promise)
-    return Plan(n=n, batch_size=batch_size, clip_norm=clip_norm, block=block)
+    return Plan(n=n, batch_size=batch_size, clip_norm=clip_norm, block=block, parameters=10**6)
+
+
+def priced(n: int, batch_size: int, *, steps: int, noise: float = 1.0, every: int = 1, spare: int = 0) -> Plan:
+    """Return a plan whose block has its true price, at delta 1e-6."""
+    event = PoissonSampled(probability=batch_size / n, event=Gaussian(noise_multiplier=noise).event())
+    block = price(event, steps=steps, spare_steps=spare, checkpoint_every=every, delta=1e-6, draws=100)
+    return Plan(n=n, batch_size=batch_size, clip_norm=1.0, block=block, parameters=100)
 
 
 def training(

@@ -4,12 +4,13 @@ import json
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from command_line import Answer, grant, tacit
+from command_line import Answer, grant, start, tacit
 from tacit.privacy.ledger import Ledger
 
 STEPS = ["scan", "anonymize", "train", "twin", "evaluate", "attack", "audit", "report"]
@@ -152,6 +153,58 @@ def test_a_step_that_left_the_study_leaves_the_run_folder(again: Path) -> None:
     assert not (again / "runs/small/twin").exists(), "a model without privacy would lie there unasked for"
 
 
+@pytest.mark.parametrize("loss", ["another data set", "another ledger", "the ledger deleted", "the ledger rolled back"])
+def test_finished_steps_are_reused_only_with_the_ledger_that_paid_for_them(again: Path, loss: str) -> None:
+    """Else a report would state a guarantee and nothing spent."""
+    study, text = again / "study.toml", (again / "study.toml").read_text()
+    if loss == "another data set":
+        study.write_text(text.replace('dataset = "people"', 'dataset = "others"'))
+    elif loss == "another ledger":
+        study.write_text(text.replace("ledger.sqlite", "other.sqlite"))
+    else:
+        for path in again.glob("ledger.sqlite*"):
+            path.unlink()
+    if loss == "the ledger rolled back":
+        grant(again)
+    answer = tacit("run", folder=again)
+    assert answer.code == 1, answer.out
+    assert "no entry for it" in answer.error
+    assert json.loads((again / "runs/small/report/release.json").read_text())["ledgers"][0]["spent_epsilon"] > 1.9
+
+
+def test_the_report_is_written_again_when_the_ledger_has_more_to_say(again: Path) -> None:
+    assert tacit("ledger", "grant", "ledger.sqlite", "people", "--epsilon", "1", "--delta", "2e-5", folder=again).code == 0
+    text = (again / "study.toml").read_text()
+    (again / "other.toml").write_text(text.replace('name = "small"', 'name = "other"').replace("epsilon = 2.0", "epsilon = 0.8"))
+    assert tacit("run", "other.toml", folder=again).code == 0
+    assert tacit("run", folder=again).code == 0
+    statement = json.loads((again / "runs/small/report/release.json").read_text())
+    assert statement["ledgers"][0]["spent_epsilon"] > 2.7
+    page = (again / "runs/small/report/release.html").read_text()
+    assert "2 trainings are charged to these data" in page, "a search among models is not hidden"
+
+
+def test_an_interrupted_training_survives_runs_with_other_settings(again: Path) -> None:
+    """Its checkpoint belongs to its own request; what was paid is not lost."""
+    assert tacit("ledger", "grant", "ledger.sqlite", "people", "--epsilon", "1", folder=again).code == 0
+    study, text = again / "study.toml", (again / "study.toml").read_text()
+    study.write_text(text.replace("epsilon = 2.0", "epsilon = 1.0").replace("epochs = 4", "epochs = 400"))
+    process = start("run", folder=again)
+    deadline = time.monotonic() + 120
+    while not list(again.glob("runs/small/secret/*.checkpoint")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.kill()
+    process.communicate()
+    long_text = study.read_text()
+    study.write_text(text)
+    assert tacit("run", folder=again).code == 0
+    study.write_text(long_text)
+    answer = tacit("run", folder=again)
+    assert answer.code == 0, answer.error
+    steps = {one["name"]: one["value"] for one in record(again, "train")["findings"]}
+    assert steps["steps run"] == steps["steps"]
+
+
 def test_an_altered_artifact_is_made_again(again: Path) -> None:
     table = again / "runs/small/anonymize/table.csv"
     table.write_text(table.read_text() + "tampered\n")
@@ -181,7 +234,8 @@ def test_secrets_are_for_their_owner_alone(finished: tuple[Path, Answer]) -> Non
     ]
     for path in private:
         assert os.stat(path).st_mode & 0o077 == 0, path
-    assert not (folder / "secret/train.checkpoint").exists(), "a finished training keeps no checkpoint"
+    assert os.stat(folder).st_mode & 0o777 == 0o700, "what may leave is copied out"
+    assert not list(folder.rglob("*.checkpoint")), "a finished training keeps no checkpoint"
 
 
 def test_the_saved_model_predicts_from_its_own_card(finished: tuple[Path, Answer]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simple_training import plan
+from simple_training import priced
 from tacit.errors import RunError
 from tacit.models.dense import DenseNetwork
 from tacit.privacy.ledger import Ledger
@@ -24,7 +24,7 @@ def fit(ledger: Ledger, checkpoints: Checkpoints, request_id: str, *, stop: int 
         if step == stop:
             raise Killed
 
-    trainer = Trainer(plan=plan(40, 20, steps=6, noise=1.0, every=2, spare=4), network=Network())
+    trainer = Trainer(plan=priced(40, 20, steps=6, noise=3.0, every=2, spare=4), network=Network())
     return trainer.fit(
         features,
         labels,
@@ -52,7 +52,7 @@ def test_a_checkpoint_of_another_request_is_not_continued(ledger: Ledger, tmp_pa
 def test_without_checkpoints_none_is_written(ledger: Ledger, tmp_path: Path) -> None:
     before = set(tmp_path.iterdir())
     with pytest.raises(Killed):
-        trainer = Trainer(plan=plan(40, 20, steps=6, noise=1.0, every=2, spare=4), network=Network())
+        trainer = Trainer(plan=priced(40, 20, steps=6, noise=3.0, every=2, spare=4), network=Network())
         trainer.fit(
             np.zeros((40, 2)),
             np.arange(40) % 2,

@@ -29,6 +29,7 @@ def test_it_fits_predicts_and_says_what_it_cost(ledger: Ledger) -> None:
     assert fitted.score(x, y) > 0.85
     np.testing.assert_allclose(fitted.predict_proba(x).sum(axis=1), 1)
     assert set(fitted.predict(x)) <= {"no", "yes"}
+    assert fitted.guarantee_ is not None
     assert 2.9 < fitted.guarantee_.epsilon <= 3.0
     assert ledger.spent("people").epsilon == pytest.approx(fitted.guarantee_.epsilon, abs=1e-8)
 

@@ -1,15 +1,17 @@
 """The trainer: pays first, learns, resumes after a kill without ever running more steps than were paid."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simple_training import plan
+from simple_training import plan, priced
 from tacit.errors import BudgetExceeded, ConfigError, RunError, ShapeError
-from tacit.noise.source import OsSource
+from tacit.noise.source import OsSource, SeededSource
+from tacit.privacy.guarantee import Guarantee
 from tacit.privacy.ledger import Ledger
 from tacit.train.plan import Plan
 from tacit.train.trainer import Checkpoints, Network, Trainer
@@ -30,7 +32,7 @@ def fit(trainer: Trainer, ledger: Ledger, **more: object) -> object:
 
 @pytest.mark.parametrize("hidden", [(), (8,)])
 def test_it_learns_what_is_true_of_everyone(ledger: Ledger, hidden: tuple[int, ...]) -> None:
-    trainer = Trainer(plan=plan(400, 80, steps=120, noise=1.0), network=Network(hidden=hidden))
+    trainer = Trainer(plan=priced(400, 80, steps=120, noise=2.0), network=Network(hidden=hidden))
     network = fit(trainer, ledger)
     features, labels = rows()
     right = network.predict_proba(features).argmax(axis=1) == labels  # type: ignore[attr-defined]
@@ -40,7 +42,7 @@ def test_it_learns_what_is_true_of_everyone(ledger: Ledger, hidden: tuple[int, .
 def test_the_block_is_paid_for_before_a_row_is_read(ledger: Ledger) -> None:
     """A budget that is too small leaves the ledger as it was, and no step runs."""
     ledger.reserve(plan(400, 80).block, dataset="people", request_id="rest", purpose="takes 1 of 10")
-    big = Plan.solve(epsilon=9.5, delta=1e-5, n=400, batch_size=80, epochs=2, clip_norm=1.0)
+    big = Plan.solve(epsilon=9.5, delta=1e-5, n=400, batch_size=80, epochs=2, clip_norm=1.0, parameters=10)
     before, steps = ledger.head(), []
     with pytest.raises(BudgetExceeded):
         fit(Trainer(plan=big, network=Network()), ledger, on_step=lambda step, _: steps.append(step))
@@ -62,7 +64,7 @@ def killed_at(step: int) -> object:
 def test_a_killed_training_resumes_from_its_checkpoint_and_pays_for_the_replay_from_the_spare(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    a_plan = plan(400, 80, steps=20, noise=1.0, every=4, spare=8)
+    a_plan = priced(400, 80, steps=20, noise=1.0, every=4, spare=8)
     checkpoints = Checkpoints(path=tmp_path / "c", key=KEY)
     with pytest.raises(_Killed):
         fit(Trainer(plan=a_plan, network=Network()), ledger, checkpoints=checkpoints, on_step=killed_at(10))
@@ -73,7 +75,7 @@ def test_a_killed_training_resumes_from_its_checkpoint_and_pays_for_the_replay_f
 
 
 def test_when_the_spare_is_used_up_training_ends_with_fewer_steps(ledger: Ledger, tmp_path: Path) -> None:
-    a_plan = plan(400, 80, steps=20, noise=1.0, every=4, spare=4)
+    a_plan = priced(400, 80, steps=20, noise=1.0, every=4, spare=4)
     checkpoints = Checkpoints(path=tmp_path / "c", key=KEY)
     ran: list[int] = []
     for stop in (6, 6, 6, 6, 6):
@@ -99,23 +101,58 @@ def _stop(ran: list[int], step: int, at: int) -> None:
 
 
 def test_a_block_used_up_without_a_checkpoint_trains_nothing(ledger: Ledger, tmp_path: Path) -> None:
-    a_plan = plan(400, 80, steps=3, noise=1.0, every=3, spare=0)
+    a_plan = priced(400, 80, steps=3, noise=1.0, every=3, spare=0)
     with pytest.raises(_Killed):
         fit(Trainer(plan=a_plan, network=Network()), ledger, on_step=killed_at(1))
+    rows_before = ledger.head().count
     with pytest.raises(RunError, match="new request"):
+        fit(Trainer(plan=a_plan, network=Network()), ledger, checkpoints=Checkpoints(path=tmp_path / "c", key=KEY))
+    assert ledger.head().count == rows_before, "a refusal claims no step"
+    with pytest.raises(ConfigError, match="taken"):
         fit(Trainer(plan=a_plan, network=Network()), ledger)
 
 
-def test_another_plan_may_not_continue_a_block(ledger: Ledger, tmp_path: Path) -> None:
+def test_another_plan_or_budget_may_not_continue_a_block(ledger: Ledger, tmp_path: Path) -> None:
+    checkpoints = Checkpoints(path=tmp_path / "c", key=KEY)
+    first = priced(400, 80, steps=5, noise=2.0, spare=2)
     with pytest.raises(_Killed):
-        fit(Trainer(plan=plan(400, 80, steps=5, noise=1.0, every=1, spare=2), network=Network()), ledger, on_step=killed_at(1))
-    with pytest.raises(RunError, match="another plan"):
-        fit(Trainer(plan=plan(400, 80, steps=5, noise=0.1, every=1, spare=2), network=Network()), ledger)
+        fit(Trainer(plan=first, network=Network()), ledger, checkpoints=checkpoints, on_step=killed_at(1))
+    with pytest.raises(RunError, match="did not pay for this plan"):
+        fit(Trainer(plan=priced(400, 80, steps=5, noise=1.5, spare=2), network=Network()), ledger, checkpoints=checkpoints)
+    features, labels = rows()
+    with pytest.raises(RunError, match="from the budget 'others'"):
+        Trainer(plan=first, network=Network()).fit(
+            features, labels, ["no", "yes"], ledger=ledger, budget="others", request_id="one", checkpoints=checkpoints
+        )
+    assert ledger.spent("others").epsilon == 0
+
+
+def test_a_block_that_claims_less_than_it_costs_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(ConfigError, match="cost"):
+        Trainer(plan=plan(400, 80, steps=20, noise=0.5), network=Network())
+
+
+def test_a_plan_for_users_is_refused_while_rows_are_drawn() -> None:
+    block = replace(plan(400, 80).block, guarantee=Guarantee(epsilon=1.0, delta=1e-5, unit="user_id"))
+    with pytest.raises(ConfigError, match="user_id"):
+        replace(plan(400, 80), block=block)
+
+
+def test_a_model_larger_than_the_plan_was_priced_for_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(ConfigError, match="priced for 100"):
+        fit(Trainer(plan=priced(400, 80, steps=2), network=Network(hidden=(50,))), ledger)
+
+
+def test_noise_that_protects_nobody_is_called_so_in_the_ledger(ledger: Ledger) -> None:
+    fit(Trainer(plan=priced(400, 80, steps=2, noise=2.0), network=Network(), source=SeededSource(1)), ledger)
+    entry = ledger.find("one")
+    assert entry is not None
+    assert entry.content["purpose"] == "train with noise that protects nobody (seeded-test)"
 
 
 def test_a_checkpoint_is_encrypted_for_its_owner_and_bound_to_its_run(ledger: Ledger, tmp_path: Path) -> None:
     path = tmp_path / "c"
-    a_plan = plan(400, 80, steps=6, noise=1.0, every=2, spare=4)
+    a_plan = priced(400, 80, steps=6, noise=1.0, every=2, spare=4)
     with pytest.raises(_Killed):
         fit(Trainer(plan=a_plan, network=Network()), ledger, checkpoints=Checkpoints(path=path, key=KEY), on_step=killed_at(5))
     assert os.stat(path).st_mode & 0o777 == 0o600
@@ -130,7 +167,7 @@ def test_a_checkpoint_is_encrypted_for_its_owner_and_bound_to_its_run(ledger: Le
 
 
 def test_rows_and_settings_that_do_not_fit_are_refused(ledger: Ledger) -> None:
-    trainer = Trainer(plan=plan(400, 80), network=Network(), source=OsSource.from_os())
+    trainer = Trainer(plan=priced(400, 80, steps=1), network=Network(), source=OsSource.from_os())
     features, labels = rows()
     with pytest.raises(ShapeError):
         trainer.fit(features[:, 0], labels, ["a", "b"], ledger=ledger, budget="people", request_id="x")
@@ -146,8 +183,16 @@ def test_rows_and_settings_that_do_not_fit_are_refused(ledger: Ledger) -> None:
 def test_a_plan_refuses_a_block_priced_for_another_sampler() -> None:
     block = plan(400, 80).block
     with pytest.raises(ConfigError, match="only for the sampler that runs"):
-        Plan(n=400, batch_size=81, clip_norm=1.0, block=block)
+        Plan(n=400, batch_size=81, clip_norm=1.0, block=block, parameters=9)
     for wrong in ({"n": 0}, {"batch_size": 0}, {"batch_size": 401}, {"clip_norm": 0.0}, {"epochs": 0.0}):
-        settings = {"epsilon": 1.0, "delta": 1e-5, "n": 400, "batch_size": 80, "epochs": 1.0, "clip_norm": 1.0} | wrong
+        settings = {
+            "epsilon": 1.0,
+            "delta": 1e-5,
+            "n": 400,
+            "batch_size": 80,
+            "epochs": 1.0,
+            "clip_norm": 1.0,
+            "parameters": 9,
+        } | wrong
         with pytest.raises(ConfigError):
             Plan.solve(**settings)

@@ -10,10 +10,11 @@ from torch.nn.utils import parametrizations, prune
 from torch.utils.checkpoint import checkpoint
 
 from simple_training import cross_entropy, one_at_a_time, plan, training
-from tacit.errors import TacitError
+from tacit.errors import TacitError, UnsupportedModel
 from tacit.noise.grid import clip_target
 from tacit.noise.source import SeededSource
 from tacit.privacy.ledger import Ledger
+from tacit.train.torch.attach import check_model, check_optimizer
 from tacit.train.torch.private import PrivateTraining
 
 F = nn.functional
@@ -40,6 +41,11 @@ def _by_hand(m: nn.Sequential, x: Tensor) -> Tensor:
     for one in m:
         x = one(x)
     return x
+
+
+def _even_rows_centred(losses: Tensor) -> Tensor:
+    even = torch.arange(len(losses)) % 2 == 0
+    return torch.where(even, (losses - losses[even].mean()) ** 2, losses)
 
 
 def _straight(p: PrivateTraining, m: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
@@ -154,6 +160,7 @@ WAYS: dict[str, Losses] = {
     "losses minus the batch mean": lambda p, m, x, y: (lambda each: (each - each.mean()) ** 2)(cross_entropy(p.model(x), y)),
     "outputs normalized over the batch": lambda p, m, x, y: cross_entropy((lambda out: out / out.norm())(p.model(x)), y),
     "in-batch negatives": lambda p, m, x, y: (lambda out: cross_entropy(out @ out.T, torch.arange(len(x))))(p.model(x)),
+    "centring even rows by their mean": lambda p, m, x, y: _even_rows_centred(cross_entropy(p.model(x), y)),
     "a scalar loss": lambda p, m, x, y: cross_entropy(p.model(x), y).mean(),
     "a column of losses": lambda p, m, x, y: cross_entropy(p.model(x), y)[:, None],
 }
@@ -180,6 +187,25 @@ def test_a_way_around_a_tap_is_exact_or_refused(way: str, ledger: Ledger) -> Non
     assert way in EXACT, "neither exact nor refused"
     for name, value in model.named_parameters():
         torch.testing.assert_close((before[name] - value).double() * 12, expected[name], rtol=1e-4, atol=1e-4)
+
+
+def test_pairing_rows_half_a_batch_apart_is_found_within_a_few_batches(ledger: Ledger) -> None:
+    """Every coupled pair escapes a batch with probability 1/2 and there are 6 a batch: all 8 batches with chance 2^-48."""
+    model, (rows, targets) = fresh(), data()
+    private, _ = training(model, (rows, targets), plan(12, 12, steps=8), ledger, SeededSource(2))
+    with pytest.raises(TacitError, match="depends on another example"):
+        for x, y in private.batches():
+            out = private.model(x)
+            private.backward(cross_entropy(out + out.roll(len(out) // 2, 0), y))
+
+
+def test_hooks_on_every_module_are_refused(ledger: Ledger) -> None:
+    handle = torch.nn.modules.module.register_module_forward_hook(lambda _m, _i, out: out - out.mean(dim=0))
+    try:
+        with pytest.raises(UnsupportedModel, match="every module"):
+            check_model(fresh())
+    finally:
+        handle.remove()
 
 
 def test_at_least_25_ways_are_tried() -> None:
@@ -250,8 +276,6 @@ REFUSED: dict[str, Callable[[], nn.Module]] = {
 
 @pytest.mark.parametrize("kind", REFUSED)
 def test_a_model_that_cannot_be_exact_is_refused_by_name(kind: str) -> None:
-    from tacit.errors import UnsupportedModel
-    from tacit.train.torch.attach import check_model
 
     with pytest.raises(UnsupportedModel) as refusal:
         check_model(REFUSED[kind]())
@@ -261,8 +285,6 @@ def test_a_model_that_cannot_be_exact_is_refused_by_name(kind: str) -> None:
 
 
 def test_an_optimizer_that_misses_a_parameter_is_refused(ledger: Ledger) -> None:
-    from tacit.errors import UnsupportedModel
-    from tacit.train.torch.attach import check_optimizer
 
     model = fresh()
     with pytest.raises(UnsupportedModel, match=r"2\.weight"):

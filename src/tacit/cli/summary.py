@@ -72,7 +72,9 @@ def _single_rows(findings: list["Finding"]) -> Iterator[tuple[str, str]]:
 def _ledger_rows(run: "Run") -> Iterator[tuple[str, str]]:
     book = _verified(run)["datasets"].get(run.study.settings.budget)
     if book is None:
-        return
+        raise LedgerError(
+            f"the ledger knows nothing of {run.study.settings.budget!r}, so what this run spent cannot be told. Verify it."
+        )
     entries = "1 dp entry" if book["blocks"] == 1 else f"{book['blocks']} dp entries"
     yield "epsilon spent, by the ledger", f"{upper(book['epsilon'])} of {book['granted']['epsilon']:g} granted, over {entries}"
     counted = Counter(book["not_dp"])

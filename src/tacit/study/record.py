@@ -76,8 +76,18 @@ def step_folder(final: Path, retire: Callable[[], None]) -> Iterator[Path]:
         yield partial
         retire()
         os.rename(partial, final)
+        _sync(final.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in a folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def digest(value: Any) -> str:

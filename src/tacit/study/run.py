@@ -38,6 +38,8 @@ class Step:
     settings -- the part of the study it depends on, as JSON values.
     needs    -- steps whose artifacts it reads.
     work     -- does it: fills the folder and returns findings. Charges before it writes anything that could be released.
+    charges  -- whether it has an entry in the ledger; its result is reused only where that entry is.
+    reads_ledger -- whether it says what was spent, and so depends on every entry.
     paid     -- whether it costs epsilon; its result is then kept when a changed setting puts another in its place.
     afford   -- raises BudgetExceeded before anything runs when the budget does not hold it.
     """
@@ -48,6 +50,8 @@ class Step:
     settings: Callable[[Study], Mapping[str, Any]]
     needs: tuple[str, ...]
     work: Callable[["Run", Path, Callable[[int, int], None]], list[Finding]]
+    charges: bool = True
+    reads_ledger: bool = False
     paid: bool = False
     afford: Callable[["Run"], None] | None = None
 
@@ -111,6 +115,15 @@ class Run:
     def key(self, name: str) -> Key:
         """Return the study's secret key of that name, made at first use."""
         return load_or_create_key(self.secret(name))
+
+    def checkpoint(self, step: str) -> Path:
+        """Return where the step keeps the state of an unfinished training: one file per request, encrypted."""
+        return self.secret(f"{self.request_id(step).replace('/', '-')}.checkpoint")
+
+    def paid_for(self, step: str) -> bool:
+        """Return whether this study's ledger has the step's entry, for this data set."""
+        entry = self.ledger.find(self.request_id(step))
+        return entry is not None and entry.dataset == self.study.settings.budget
 
     def request_id(self, step: str) -> str:
         """Return the ledger's name for this step with these settings and inputs; the same work is charged once.

@@ -1,5 +1,6 @@
 """Runs a study's steps in order, skipping what is already done with the same settings and inputs."""
 
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 import tacit
-from tacit.errors import RunError
+from tacit.errors import LedgerError, RunError
 from tacit.noise.source import OsSource, Source
 from tacit.privacy.ledger import Ledger
 from tacit.study.keeping import restore, retire
@@ -39,6 +40,7 @@ def run_study(
     """
     folder = runs / study.settings.study.name
     folder.mkdir(parents=True, exist_ok=True)
+    os.chmod(folder, 0o700)  # exact statistics, a model without privacy, secrets: what may leave is copied out
     ledger_path = study.beside(study.settings.ledger.path)
     anchor = study.settings.ledger.anchor
     with _locked(folder), Ledger.open(ledger_path, anchor=None if anchor is None else study.beside(anchor)) as ledger:
@@ -79,6 +81,12 @@ def _finished(run: Run, step: Step) -> Record | None:
         record = read_record(final)
     if record is None or record.key != run.keys[step.name] or artifact_digests(final) != record.artifacts:
         return None
+    if step.charges and not run.paid_for(step.name):
+        raise LedgerError(
+            f"{final} was made with these settings, but this ledger has no entry for it under {run.study.settings.budget!r}: it was paid for "
+            "elsewhere, or the ledger was replaced or rolled back. A report from it would say too little. Bring back the ledger (or the "
+            f"[ledger] path and dataset) that paid for it, or move {run.folder} away to start afresh."
+        )
     return record
 
 
@@ -89,7 +97,8 @@ def _do(run: Run, step: Step, listener: Listener) -> None:
     listener.step_starts(step)
     if record is None:
         record = _work(run, step, run.folder / step.name, settings, inputs, listener)
-    run.secret(f"{step.name}.checkpoint").unlink(missing_ok=True)  # only now that the finished step is in its place
+    if step.paid:
+        run.checkpoint(step.name).unlink(missing_ok=True)  # only now that the finished step is in its place
     run.records[step.name] = record
     listener.step_ends(step, record, reused=reused)
 
@@ -116,6 +125,8 @@ def _work(run: Run, step: Step, final: Path, settings: dict[str, object], inputs
 def _inputs(run: Run, step: Step) -> dict[str, str]:
     """Return what the step reads, by hash: the data file, and for each step it needs the record's key and artifacts."""
     inputs = {"data": run.data_digest}
+    if step.reads_ledger:
+        inputs["ledger"] = run.ledger.head().hash
     for name in step.needs:
         if name in run.records:
             inputs[name] = digest({"key": run.records[name].key, "artifacts": dict(run.records[name].artifacts)})

@@ -9,7 +9,7 @@ from tacit.errors import ConfigError
 from tacit.noise.source import Source
 from tacit.privacy.block import Block
 from tacit.privacy.events import PoissonSampled
-from tacit.privacy.guarantee import Guarantee
+from tacit.privacy.guarantee import Guarantee, Neighbours
 from tacit.privacy.mechanisms.gaussian import Gaussian
 from tacit.train.samplers import PoissonSampler
 
@@ -22,13 +22,15 @@ class Plan:
     batch_size -- expected number of units in a batch; 1 <= batch_size <= n. The update divides by it, whatever was drawn.
     clip_norm  -- largest L2 length of one unit's gradient, in gradient units; > 0 and finite.
     block      -- the protocol and its price: one step is PoissonSampled(batch_size / n, Gaussian).
-    Raises ConfigError when a value is out of range, or when the block's event is not the one this plan would run.
+    parameters -- trained values the price covers; a larger model is refused.
+    Raises ConfigError when a value is out of range, or when the block's event, unit or neighbours are not those of this plan.
     """
 
     n: int
     batch_size: int
     clip_norm: float
     block: Block
+    parameters: int
 
     def __post_init__(self) -> None:
         _check_sizes(self.n, self.batch_size)
@@ -43,6 +45,27 @@ class Plan:
                 "An epsilon holds only for the sampler that runs: build the plan with Plan.solve."
             )
 
+        promise = self.block.guarantee
+        if promise.unit != "row" or promise.neighbours is not Neighbours.ZERO_OUT:
+            raise ConfigError(
+                f'this plan draws rows and zeroes out one of them, and its block promises something for one "{promise.unit}" '
+                f'({promise.neighbours.value}). A person with several rows would be protected less than the ledger says. Use unit "row".'
+            )
+
+    def refuse_underpriced(self) -> None:
+        """Raise ConfigError when the block claims a smaller epsilon than its event costs; plans from `solve` are priced already."""
+        from tacit.privacy.pricing import epsilon_of
+
+        if self in _SOLVED:
+            return
+        promise = self.block.guarantee
+        cost = epsilon_of(self.block.event, steps=self.block.paid_steps, delta=promise.delta, draws=self.parameters)
+        if not cost <= promise.epsilon * (1 + 1e-9):
+            raise ConfigError(
+                f"the block claims epsilon {promise.epsilon:g}, and its {self.block.paid_steps} steps cost {cost:.6g} at delta "
+                f"{promise.delta:g}. The ledger would be charged too little. Take the block from `price`, or the plan from Plan.solve."
+            )
+
     @classmethod
     def solve(
         cls,
@@ -55,8 +78,7 @@ class Plan:
         clip_norm: float,
         checkpoint_every: int | None = None,
         spare_steps: int | None = None,
-        unit: str = "row",
-        parameters: int = 0,
+        parameters: int,
     ) -> "Plan":
         """Return the plan with the least noise whose price, spare steps included, is at most epsilon.
 
@@ -73,8 +95,10 @@ class Plan:
         steps = math.ceil(epochs * n / batch_size)
         checkpoint_every = max(1, steps // 40) if checkpoint_every is None else checkpoint_every
         spare_steps = 2 * checkpoint_every if spare_steps is None else spare_steps
-        block = _solved(epsilon, delta, batch_size / n, steps, spare_steps, checkpoint_every, unit, parameters)
-        return cls(n=n, batch_size=batch_size, clip_norm=clip_norm, block=block)
+        block = _solved(epsilon, delta, batch_size / n, steps, spare_steps, checkpoint_every, parameters)
+        plan = cls(n=n, batch_size=batch_size, clip_norm=clip_norm, block=block, parameters=parameters)
+        _SOLVED.add(plan)
+        return plan
 
     @property
     def mechanism(self) -> Gaussian:
@@ -115,9 +139,13 @@ class Plan:
         }
 
 
+_SOLVED: set[Plan] = set()
+"""Plans whose block `solve` priced in this process."""
+
+
 @lru_cache(maxsize=32)
 def _solved(
-    epsilon: float, delta: float, probability: float, steps: int, spare_steps: int, checkpoint_every: int, unit: str, draws: int
+    epsilon: float, delta: float, probability: float, steps: int, spare_steps: int, checkpoint_every: int, draws: int
 ) -> Block:
     """Return the block with the least noise; remembered, since a study asks for the same plan more than once."""
     from tacit.privacy.calibration import noise_multiplier_for
@@ -125,9 +153,7 @@ def _solved(
 
     noise = noise_multiplier_for(epsilon=epsilon, delta=delta, probability=probability, steps=steps + spare_steps, draws=draws)
     event = PoissonSampled(probability=probability, event=Gaussian(noise_multiplier=noise).event())
-    return price(
-        event, steps=steps, spare_steps=spare_steps, checkpoint_every=checkpoint_every, delta=delta, unit=unit, draws=draws
-    )
+    return price(event, steps=steps, spare_steps=spare_steps, checkpoint_every=checkpoint_every, delta=delta, draws=draws)
 
 
 def _check_sizes(n: int, batch_size: int) -> None:

@@ -32,7 +32,7 @@ class PrivateClassifier:
     source         -- randomness; the operating system's by default.
     on_step        -- called with (step, steps).
 
-    After fit: classes_, n_features_in_, network_ (a DenseNetwork to save), plan_, guarantee_.
+    After fit: classes_, n_features_in_, network_ (a DenseNetwork to save), plan_, guarantee_ (None when the source is for tests).
     Every fit costs epsilon again. Source: Abadi et al. 2016, arXiv:1607.00133.
     """
 
@@ -114,7 +114,8 @@ class PrivateClassifier:
         fitted: DenseNetwork = trainer.fit(
             features, labels, names, ledger=self.ledger, budget=self.budget, request_id=request, on_step=self.on_step
         )
-        self.network_, self.plan_, self.guarantee_ = fitted, plan, plan.guarantee
+        private = self.source is None or self.source.private
+        self.network_, self.plan_, self.guarantee_ = fitted, plan, plan.guarantee if private else None
         self.classes_, self.n_features_in_ = np.asarray(self.classes), features.shape[1]
         return self
 

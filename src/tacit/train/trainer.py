@@ -53,7 +53,7 @@ class Network:
 class Checkpoints:
     """Where a training keeps its secret state: encrypted, 0600, apart from anything shareable.
 
-    path -- the file; key -- 32 bytes for AES-256-GCM, kept elsewhere.
+    path -- the file, one per request; key -- 32 bytes for AES-256-GCM, kept in another place.
     """
 
     path: Path
@@ -68,6 +68,7 @@ class Trainer:
     """
 
     def __init__(self, *, plan: Plan, network: Network, source: Source | None = None) -> None:
+        plan.refuse_underpriced()
         self.plan, self.network = plan, network
         self.steps_run = 0
         self._source = OsSource.from_os() if source is None else source
@@ -86,10 +87,11 @@ class Trainer:
     ) -> DenseNetwork:
         """Train on rows of shape (n, d) with class numbers of shape (n,), and return the releasable network.
 
-        The block is reserved under `request_id` before a row is read. Where `checkpoints` holds the state of a killed run,
-        its block is resumed: steps up to the next checkpoint count as spent and are replayed from the spare steps with
-        fresh noise; when these are used up, training ends with fewer steps.
-        Raises BudgetExceeded, UnsupportedModel, RunError (a checkpoint of another run).
+        The block is reserved under `request_id` before the first batch is drawn; without `checkpoints` a request that was
+        paid for before is refused. With them, a killed run's block is resumed: steps up to the next checkpoint count as
+        spent and are replayed from the spare steps with fresh noise; when these are used up, training ends with fewer steps.
+        Raises BudgetExceeded, UnsupportedModel, ConfigError (a request id that is taken), RunError (a checkpoint or a block
+        of another run, or a block that is used up).
         """
         import torch
 
@@ -106,7 +108,10 @@ class Trainer:
             first_step = load(checkpoints.path, checkpoints.key, request_id, model, optimizer)
 
         def pay() -> Reservation:
-            return _reserve_or_resume(ledger, self.plan, budget, request_id, first_step)
+            if checkpoints is not None and ledger.find(request_id) is not None:
+                return _resume(ledger, self.plan, budget, request_id, first_step)
+            purpose = purpose_of(self._source)
+            return ledger.reserve(self.plan.block, dataset=budget, request_id=request_id, purpose=purpose)
 
         tensors = (torch.from_numpy(features).float(), torch.from_numpy(labels).long())
         private = PrivateTraining(model, optimizer, tensors, self.plan, pay=pay, source=self._source, first_step=first_step)
@@ -125,24 +130,33 @@ class Trainer:
         return shapes.export(private.finish(), classes, self.network.activation)  # type: ignore[arg-type]
 
 
-def _reserve_or_resume(ledger: Ledger, plan: Plan, budget: str, request_id: str, first_step: int) -> Reservation:
-    """Pay for the plan, or go on with the block that a killed run of the same plan paid for."""
+def purpose_of(source: Source) -> str:
+    """Return what the ledger says a training is for; noise that protects nobody is called by its name."""
+    return "train" if source.private else f"train with noise that protects nobody ({source.name})"
+
+
+def _resume(ledger: Ledger, plan: Plan, budget: str, request_id: str, first_step: int) -> Reservation:
+    """Go on with the block that a killed run of the same plan paid for from the same budget."""
     entry = ledger.find(request_id)
-    if entry is None:
-        return ledger.reserve(plan.block, dataset=budget, request_id=request_id, purpose="train")
-    if "block" not in entry.content or block_from_json(entry.content["block"]) != plan.block:
+    if (
+        entry is None
+        or entry.dataset != budget
+        or "block" not in entry.content
+        or block_from_json(entry.content["block"]) != plan.block
+    ):
         raise RunError(
-            f"request {request_id!r} paid for another plan, so this one may not continue it: its steps would be accounted with the "
-            "wrong noise. Use the plan that was paid for, or a new request id and a budget for it."
+            f"request {request_id!r} did not pay for this plan from the budget {budget!r}, so this training may not go on with it: its "
+            "steps would be charged to others or accounted with the wrong noise. Use a new request id, and a budget for it."
         )
-    reservation = ledger.resume(request_id)
-    if first_step == 0 and reservation.steps_left < plan.steps / 2:
+    claimed = max(one.claimed or 0 for one in ledger.entries() if entry.seq in (one.seq, one.block))
+    left = plan.block.paid_steps - claimed
+    if first_step == 0 and left < plan.steps / 2:
         raise RunError(
-            f"request {request_id!r} was paid for and its steps are used up: {reservation.steps_left} of {plan.steps} are left, and no "
-            "checkpoint of what they trained is at hand. A model trained on the rest alone would be worth little. Restore the trained "
-            "model, or make a new request with a budget of its own."
+            f"request {request_id!r} was paid for and its steps are used up: {left} of {plan.steps} are left, and no checkpoint of what "
+            "they trained is at hand. A model trained on the rest alone would be worth little. Restore the trained model, or make a "
+            "new request with a budget of its own."
         )
-    return reservation
+    return ledger.resume(request_id)
 
 
 def check_rows(features: NDArray[np.float64], labels: NDArray[np.int64], classes: int) -> None:

@@ -69,4 +69,5 @@ STEP = Step(
     settings=_settings,
     needs=("train",),
     work=_work,
+    charges=False,
 )

@@ -48,7 +48,7 @@ def statement_of(run: Run) -> Statement:
             for name, record in run.records.items()
         ),
         settings=settings.model_dump(mode="json", exclude={"columns", "report"}),
-        answers=_answers(run.study) | settings.report.answers,
+        answers=_answers(run) | settings.report.answers,
         verify_command=f"tacit ledger verify {run.study.beside(settings.ledger.path)}",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tacit_version=tacit.__version__,
@@ -92,21 +92,31 @@ def _shown_settings(study: Study, step: str) -> Mapping[str, Any]:
     return table.model_dump(mode="json", exclude_none=True) if table is not None else {}
 
 
-def _answers(study: Study) -> dict[str, str]:
-    """Return what this software can say of itself for the report's fourteen items."""
-    if study.settings.train is None:
+def _answers(run: Run) -> dict[str, str]:
+    """Return what this software can say of itself and its ledger for the report's fourteen items."""
+    if run.study.settings.train is None:
         return {}
+    trainings = sum(entry.kind == "dp" and entry.dataset == run.study.settings.budget for entry in run.ledger.entries())
     return {
+        **_tuning(trainings),
         "trust-model": "Central: one custodian holds the rows and runs the training.",
         "sampling-actual": "Poisson: each row drawn independently in every step, by the object that was accounted; nothing truncated.",
         "preprocessing": "Declared bounds and categories, applied to one row at a time; nothing was fitted to the data.",
         "early-stopping": "None: the number of steps was fixed before the start.",
         "public-pretraining": "None.",
-        "tuning-runs": "None in this study: one training with settings fixed beforehand.",
-        "tuning-cost": "0.",
         "floating-point": "Clipped sums and noise are rounded to one grid of powers of two; the rounding is inside the clip norm.",
         "per-example-gradients": "Exact, by operation; models that do not allow it are refused.",
         "side-channels": "Running time and memory are not protected.",
+    }
+
+
+def _tuning(trainings: int) -> dict[str, str]:
+    """Return what the ledger shows of a search: whether more than one training was charged to these data."""
+    if trainings <= 1:
+        return {"tuning-runs": "None in the ledger: one training is charged to these data.", "tuning-cost": "0."}
+    return {
+        "tuning-runs": f"{trainings} trainings are charged to these data, and exact scores could be seen between them.",
+        "tuning-cost": "Each training is in the total. Choosing among them by exact scores is not covered by any epsilon.",
     }
 
 
@@ -126,4 +136,6 @@ STEP = Step(
     settings=lambda study: study.settings.model_dump(mode="json"),
     needs=("scan", "anonymize", "train", "twin", "evaluate", "attack", "audit"),
     work=_work,
+    charges=False,
+    reads_ledger=True,
 )

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from tacit.anonymize import load_or_create_key
 from tacit.errors import PrivacyError
 from tacit.models import Basis, Finding, save_model
+from tacit.privacy.ledger.keys import default_folder
 from tacit.study.loading import Study
 from tacit.study.rows import encoding_of, label_rule, rows_of
 from tacit.study.run import Run, Step
@@ -57,7 +59,7 @@ def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Fin
     plan = plan_of(run.study)
     rows = rows_of(run)
     classes = label_rule(run.study).classes
-    checkpoints = Checkpoints(path=run.secret(f"{STEP.name}.checkpoint"), key=run.key("checkpoint.key").secret)
+    checkpoints = Checkpoints(path=run.checkpoint(STEP.name), key=checkpoint_key())
     trainer = Trainer(plan=plan, network=network_of(run.study), source=run.source)
     network = trainer.fit(
         rows.features[rows.training],
@@ -84,6 +86,11 @@ def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Fin
 
 
 _SHORT_OF_STEPS = "fewer than planned only when interruptions used up the spare steps"
+
+
+def checkpoint_key() -> bytes:
+    """Return the key that opens checkpoints. It lies with the ledgers' key, away from the run folder and what is shared of it."""
+    return load_or_create_key(default_folder() / "checkpoint.key").secret
 
 
 def _guarantee(plan: Plan) -> Finding:

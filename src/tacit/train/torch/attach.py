@@ -30,6 +30,11 @@ def check_model(model: nn.Module, *, own: frozenset[int] = frozenset()) -> dict[
     own -- ids of the engine's own hooks, which are no one else's.
     Raises UnsupportedModel naming the first module or parameter that cannot be.
     """
+    for hooks in ("_global_forward_hooks", "_global_forward_pre_hooks", "_global_backward_hooks", "_global_backward_pre_hooks"):
+        if getattr(torch.nn.modules.module, hooks, None):
+            raise UnsupportedModel(
+                f"torch has hooks on every module ({hooks}), which could mix examples. Remove them before training."
+            )
     for name, module in model.named_modules():
         _check_module(name or "the model itself", module, own)
     parameters = {name: p for name, p in model.named_parameters(remove_duplicate=False) if p.requires_grad}

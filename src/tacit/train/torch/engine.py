@@ -79,7 +79,8 @@ class Engine:
             )
         self._refuse_changed()
         if self._output is not None:
-            _refuse_coupled(losses, self._output)
+            coins = torch.from_numpy((self._source.uniform_words(len(losses)) & 1).astype(np.float64))
+            _refuse_coupled(losses, self._output, 2 * coins.to(losses) - 1)
         torch.where(self._keep, losses, 0.0).sum().backward()
         clipped_sum(self._tape, self._keep, clip_target(self._plan.clip_norm), self._sums)
         self._keep = None
@@ -137,15 +138,13 @@ class Engine:
         return refuse
 
 
-def _refuse_coupled(losses: Tensor, output: Tensor) -> None:
+def _refuse_coupled(losses: Tensor, output: Tensor, signs: Tensor) -> None:
     """Raise PrivacyError when a loss depends on another example's output.
 
-    A detector, not a proof: with independent losses, flipping the sign of some flips the gradients of exactly those rows.
+    signs -- shape (B,): 1 or -1 by independent coins. With independent losses, flipping the sign of some flips the gradients
+    of exactly those rows; two coupled rows escape when their coins agree, so with probability 1/2 in one batch.
+    A detector, not a proof: what is detached from the graph it cannot see.
     """
-    if output is None or not losses.requires_grad:
-        return
-    signs = torch.ones_like(losses)
-    signs[::2] = -1
     plain, flipped = (
         torch.autograd.grad(losses, output, weights, retain_graph=True)[0] for weights in (torch.ones_like(losses), signs)
     )

@@ -13,6 +13,7 @@ from tacit.privacy.ledger import Ledger, Reservation
 from tacit.train.plan import Plan
 from tacit.train.samplers import physical_size
 from tacit.train.torch.engine import Engine
+from tacit.train.trainer import purpose_of
 
 
 class PrivateTraining:
@@ -37,6 +38,11 @@ class PrivateTraining:
     ) -> None:
         if not tensors or any(len(t) != len(tensors[0]) for t in tensors):
             raise ConfigError(f"the data set must hold tensors of one length, got lengths {[len(t) for t in tensors]}.")
+        if trainable_size(model) > plan.parameters:
+            raise ConfigError(
+                f"the model has {trainable_size(model)} trained values, and the plan was priced for {plan.parameters}: each draws noise "
+                "whose missing tail counts in delta. Solve the plan with parameters = the model's size."
+            )
         self.model, self.plan, self.step = model, plan, first_step
         self._tensors, self._pay = tensors, pay
         self._engine = Engine(model, optimizer, plan, source)
@@ -134,10 +140,11 @@ def make_private(
         parameters=trainable_size(model),
     )
 
-    def pay() -> Reservation:
-        return ledger.reserve(plan.block, dataset=budget, request_id=request_id, purpose="train")
-
     source = OsSource.from_os() if source is None else source
+
+    def pay() -> Reservation:
+        return ledger.reserve(plan.block, dataset=budget, request_id=request_id, purpose=purpose_of(source))
+
     return PrivateTraining(model, optimizer, tensors, plan, pay=pay, source=source, max_physical_batch=max_physical_batch)
 
 

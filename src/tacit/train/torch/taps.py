@@ -118,6 +118,7 @@ def clipped_sum(tape: Tape, keep: Tensor, clip_norm: float, into: Mapping[str, T
         if tap.gradient is None:
             continue
         weighted = torch.where(keep[:, None], tap.gradient, 0.0).double() * factor[:, None]
-        into[tap.weight].addmm_(weighted.T, torch.where(keep[:, None], tap.activation, 0.0).double())
+        # formed apart and then added: the float error proof counts one addition to the running sum per micro-batch
+        into[tap.weight].add_(weighted.T @ torch.where(keep[:, None], tap.activation, 0.0).double())
         if tap.bias is not None:
             into[tap.bias].add_(weighted.sum(dim=0))
