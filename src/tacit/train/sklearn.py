@@ -20,7 +20,7 @@ from tacit.train.trainer import Network, Trainer
 class PrivateClassifier:
     """Logistic regression or an MLP, trained with differential privacy and paid for in a ledger.
 
-    ledger         -- an open Ledger; the plan is reserved there before a row is read.
+    ledger         -- an open Ledger; the plan is reserved there before the first batch is drawn.
     budget         -- the budget in that ledger to spend from.
     bounds         -- declared (low, high) of the features: two numbers, or two arrays of shape (d,). Values outside are clipped.
     classes        -- every label that could occur, declared: labels seen in the data would be a leak.
@@ -33,7 +33,7 @@ class PrivateClassifier:
     on_step        -- called with (step, steps).
 
     After fit: classes_, n_features_in_, network_ (a DenseNetwork to save), plan_, guarantee_ (None when the source is for tests).
-    Every fit costs epsilon again. Source: Abadi et al. 2016, arXiv:1607.00133.
+    Every fit costs epsilon again; a request_id that was used before is refused. Source: Abadi et al. 2016, arXiv:1607.00133.
     """
 
     ledger: Ledger | None = None
