@@ -24,7 +24,7 @@ def book(tmp_path: Path) -> Path:
 
 
 def test_grant_says_what_may_be_spent_in_all(book: Path) -> None:
-    answer = tacit("ledger", "grant", "l.sqlite", "people", "--budget-epsilon", "1", "--budget-delta", "1e-6", folder=book)
+    answer = tacit("ledger", "grant", "l.sqlite", "people", "--epsilon", "1", "--delta", "1e-6", folder=book)
     assert "granted epsilon 4" in answer.out
     told = json.loads(tacit("ledger", "grant", "l.sqlite", "pets", "--epsilon", "1", "--json", folder=book).out)
     assert told == {"dataset": "pets", "granted": {"epsilon": 1.0, "delta": 1e-5}, "left": {"epsilon": 1.0, "delta": 1e-5}}

@@ -22,7 +22,7 @@ import tacit.study
 import tacit.train
 from command_line import tacit as command
 from contracts.mutants import missing_tests
-from simple_training import plan
+from simple_training import plan, priced
 from small_study import TEXT, write_small_study
 from tacit.cli.app import app
 from tacit.errors import BudgetExceeded, ConfigError, DataError, RunError, ShapeError
@@ -159,9 +159,9 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "Checkpoints": dict.fromkeys(("path", "key"), _CHECKPOINT),
     "Network": dict.fromkeys(("hidden", "activation", "learning_rate", "momentum"), _NETWORK),
     "Network.parameters": dict.fromkeys(("inputs", "classes"), _NETWORK),
-    "Plan": dict.fromkeys(("n", "batch_size", "clip_norm", "block"), _PLAN),
+    "Plan": dict.fromkeys(("n", "batch_size", "clip_norm", "block", "parameters"), _PLAN),
     "Plan.solve": dict.fromkeys(
-        ("epsilon", "delta", "n", "batch_size", "epochs", "clip_norm", "checkpoint_every", "spare_steps", "unit", "parameters"),
+        ("epsilon", "delta", "n", "batch_size", "epochs", "clip_norm", "checkpoint_every", "spare_steps", "parameters"),
         _SOLVE,
     ),
     "Plan.sampler": dict.fromkeys(("source", "size"), _SAMPLER),
@@ -172,7 +172,7 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "PrivateTraining.backward": {"losses": "tests/train/test_engine.py::test_a_batch_wide_loss_is_refused"},
     "Trainer": dict.fromkeys(("plan", "network", "source"), _FIT),
     "Trainer.fit": dict.fromkeys(
-        ("features", "labels", "classes", "ledger", "budget", "request_id", "checkpoints", "on_step"), _FIT
+        ("features", "labels", "classes", "ledger", "budget", "request_id", "purpose", "checkpoints", "on_step"), _FIT
     ),
     "train_plain": dict.fromkeys(("features", "labels", "classes", "network", "epochs", "on_step"), _PLAIN),
     "Study": dict.fromkeys(("path", "settings"), _STUDY),
@@ -205,8 +205,8 @@ PARAMETERS: dict[str, dict[str, str]] = {
     "tacit ledger grant": {
         "path": _BOOK + "test_grant_says_what_may_be_spent_in_all",
         "dataset": _BOOK + "test_grant_says_what_may_be_spent_in_all",
-        "budget_epsilon": _BOOK + "test_grant_says_what_may_be_spent_in_all",
-        "budget_delta": _BOOK + "test_grants_out_of_range_are_refused",
+        "epsilon": _BOOK + "test_grant_says_what_may_be_spent_in_all",
+        "delta": _BOOK + "test_grants_out_of_range_are_refused",
         "note": _BOOK + "test_show_lists_every_entry_and_never_one_number_alone",
         "anchor": _BOOK + "test_an_anchor_in_a_second_place_follows_every_grant",
         "json": _BOOK + "test_grant_says_what_may_be_spent_in_all",
@@ -266,12 +266,12 @@ def rows(n: int = 60, seed: int = 3) -> tuple[NDArray[np.float64], NDArray[np.in
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
     with Ledger.open(tmp_path / "l.sqlite") as one:
-        one.grant("people", epsilon=50, delta=1e-3)
-        one.grant("others", epsilon=50, delta=1e-3)
+        one.grant("people", epsilon=500, delta=1e-3)
+        one.grant("others", epsilon=500, delta=1e-3)
         yield one
 
 
-A_PLAN = plan(60, 20, steps=4, noise=1.0, every=2, spare=2)
+A_PLAN = priced(60, 20, steps=4, every=2, spare=2)
 
 
 class Fits:
@@ -310,7 +310,7 @@ def test_whether_a_block_fits_depends_on_it_and_on_the_dataset(ledger: Ledger) -
     ledger.check_fits(A_PLAN.block, dataset="people")
     with pytest.raises(BudgetExceeded):
         ledger.check_fits(A_PLAN.block, dataset="nobody")
-    dear = replace(A_PLAN.block, guarantee=replace(A_PLAN.block.guarantee, epsilon=51.0))
+    dear = replace(A_PLAN.block, guarantee=replace(A_PLAN.block.guarantee, epsilon=501.0))
     with pytest.raises(BudgetExceeded):
         ledger.check_fits(dear, dataset="people")
     assert ledger.head() == before, "asking costs nothing"
@@ -329,7 +329,7 @@ def test_every_setting_of_a_network_changes_what_is_learned_or_how_large_it_is(f
 def test_every_argument_of_a_trainer_counts(fits: Fits, tmp_path: Path) -> None:
     learned, (features, labels) = fits(), rows()
     assert fits() == learned
-    assert fits(plan=plan(60, 20, steps=5, noise=1.0, every=2, spare=2)) != learned
+    assert fits(plan=priced(60, 20, steps=5, every=2, spare=2)) != learned
     assert fits(network=Network(learning_rate=0.1)) != learned
     assert fits(seed=2) != learned
     assert fits(features=-features) != learned
@@ -338,7 +338,13 @@ def test_every_argument_of_a_trainer_counts(fits: Fits, tmp_path: Path) -> None:
     spent = fits.ledger.spent("others")
     fits(budget="others", request_id="mine")
     assert fits.ledger.spent("others") != spent
-    assert fits.ledger.find("mine") is not None
+    mine = fits.ledger.find("mine")
+    assert mine is not None
+    fits(purpose="a look", request_id="theirs")
+    theirs = fits.ledger.find("theirs")
+    assert theirs is not None
+    assert theirs.content["purpose"].startswith("a look")
+    assert mine.content["purpose"].startswith("train")
     with Ledger.open(tmp_path / "empty.sqlite") as empty, pytest.raises(BudgetExceeded):
         fits(ledger=empty)
     kept = Checkpoints(path=tmp_path / "c", key=bytes(32))
@@ -379,22 +385,32 @@ def test_every_argument_of_a_plain_training_counts() -> None:
     assert heard
 
 
-def test_every_field_of_a_plan_changes_it_or_is_refused() -> None:
+def test_every_field_of_a_plan_changes_it_or_is_refused(ledger: Ledger) -> None:
     for name, value in {"n": 61, "batch_size": 21}.items():
         with pytest.raises(ConfigError, match="only for the sampler that runs"):
             replace(A_PLAN, **{name: value})  # type: ignore[arg-type]
     assert replace(A_PLAN, n=120, batch_size=40).sampler(SeededSource(1)).size == 120
+    with pytest.raises(ConfigError, match="priced for 5"):
+        Fits(ledger)(plan=replace(A_PLAN, parameters=5))
     louder = plan(60, 20, steps=4, noise=2.0).block
     assert replace(A_PLAN, block=louder).mechanism.noise_multiplier == 2.0
     assert replace(A_PLAN, clip_norm=0.5).summary()["clip_norm"] == 0.5  # its effect on a model: Plan.solve's, and a study's
 
 
 def test_every_argument_of_a_solved_plan_changes_it() -> None:
-    base: dict[str, Any] = {"epsilon": 1.0, "delta": 1e-6, "n": 100, "batch_size": 50, "epochs": 2, "clip_norm": 1.0}
+    base: dict[str, Any] = {
+        "epsilon": 1.0,
+        "delta": 1e-6,
+        "n": 100,
+        "batch_size": 50,
+        "epochs": 2,
+        "clip_norm": 1.0,
+        "parameters": 1,
+    }
     solved = Plan.solve(**base)
     assert Plan.solve(**base) == solved
     changes: dict[str, Any] = {"epsilon": 2.0, "delta": 1e-5, "n": 120, "batch_size": 40, "epochs": 3, "clip_norm": 0.5}
-    changes |= {"checkpoint_every": 2, "spare_steps": 5, "unit": "person", "parameters": 10**15}
+    changes |= {"checkpoint_every": 2, "spare_steps": 5, "parameters": 10**15}
     for name, value in changes.items():
         assert Plan.solve(**(base | {name: value})) != solved, name
 

@@ -189,6 +189,14 @@ FAULTS = (
         "event.probability > 0",
         TRAINER + "test_a_plan_refuses_a_block_priced_for_another_sampler",
     ),
+    fault(
+        3,
+        "promise users what rows are drawn for",
+        "train/plan.py",
+        'if promise.unit != "row" or promise.neighbours is not Neighbours.ZERO_OUT:',
+        "if False:",
+        TRAINER + "test_a_plan_for_users_is_refused_while_rows_are_drawn",
+    ),
     # 4
     fault(
         4,
@@ -277,7 +285,23 @@ FAULTS = (
         "train/trainer.py",
         'block_from_json(entry.content["block"]) != plan.block',
         "False",
-        TRAINER + "test_another_plan_may_not_continue_a_block",
+        TRAINER + "test_another_plan_or_budget_may_not_continue_a_block",
+    ),
+    fault(
+        5,
+        "continue a block that another budget paid for",
+        "train/trainer.py",
+        "or entry.dataset != budget",
+        "or False",
+        TRAINER + "test_another_plan_or_budget_may_not_continue_a_block",
+    ),
+    fault(
+        5,
+        "charge less than the steps cost",
+        "train/plan.py",
+        "if not cost <= promise.epsilon * (1 + 1e-9):",
+        "if False:",
+        TRAINER + "test_a_block_that_claims_less_than_it_costs_is_refused",
     ),
     # 6: every charge has its own test in test_charges.py; here the order
     fault(
@@ -316,6 +340,14 @@ FAULTS = (
         "{upper(book['epsilon'])} of",
         "{book['epsilon'] - 0.005:.3f} of",
         WALK + "test_the_epsilon_on_screen_is_that_of_the_ledger_in_a_fresh_process",
+    ),
+    fault(
+        6,
+        "report a step that this ledger has no entry for",
+        "study/runner.py",
+        "if step.charges and not run.paid_for(step.name):",
+        "if False:",
+        WALK + "test_finished_steps_are_reused_only_with_the_ledger_that_paid_for_them",
     ),
     # 7
     fault(
@@ -636,8 +668,8 @@ FAULTS = (
         16,
         "let others read the checkpoint",
         "train/torch/checkpoint.py",
-        "os.O_TRUNC, 0o600)",
-        "os.O_TRUNC, 0o644)",
+        "durable.replace(path, sealed)",
+        "path.write_bytes(sealed)",
         SEALED,
     ),
     fault(

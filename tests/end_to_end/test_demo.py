@@ -143,7 +143,12 @@ def test_eject_writes_a_study_and_a_script_of_a_page_that_run(tmp_path: Path) ->
     script = subprocess.run([sys.executable, "demo.py"], cwd=folder, capture_output=True, text=True, check=False)
     assert script.returncode == 0, script.stderr
     assert "contradicted: False" in script.stdout
-    assert "-> 0.20" in script.stdout
+    assert "1.00 -> 0.20, 298 rows suppressed" in script.stdout, "the demo's own table"
+    assert (folder / "released.csv").exists()
+    second = subprocess.run([sys.executable, "demo.py"], cwd=folder, capture_output=True, text=True, check=False)
+    assert second.returncode == 1
+    assert "spent its budget" in second.stderr
+    assert "Traceback" not in second.stderr
     again = tacit("demo", "--eject", "--out", "mine", folder=tmp_path)
     assert again.code == 2
     assert "--out" in again.error

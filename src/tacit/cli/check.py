@@ -25,9 +25,12 @@ def check(
     say(f"{study}: well formed. It will release or compute:")
     for one in promises:
         price = "no epsilon" if one.epsilon is None else f"epsilon {one.epsilon:g}"
-        say(f"  - {one.what}: {price}, for {one.about}")
+        say(f"  - {one.what}: {price}, protects {one.about}")
     budget = loaded.settings.budget
     if loaded.settings.train is not None:
         train = loaded.settings.train
         path = loaded.beside(loaded.settings.ledger.path)
-        say(f"Budget needed: tacit ledger grant {path} {budget} --epsilon {train.epsilon:g} --delta {train.delta:g}")
+        say("Budget needed:")
+        typer.echo(
+            f"  tacit ledger grant {path} {budget} --epsilon {train.epsilon:g} --delta {train.delta:g}"
+        )  # to copy: never wrapped

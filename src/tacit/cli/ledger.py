@@ -19,8 +19,8 @@ _Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def grant(
     path: _Path,
     dataset: Annotated[str, typer.Argument(help="The data's name in the ledger.")],
-    budget_epsilon: Annotated[float, typer.Option("--epsilon", "--budget-epsilon", help="Epsilon that may be spent in all.")],
-    budget_delta: Annotated[float, typer.Option("--delta", "--budget-delta", help="Delta that may be spent in all.")] = 1e-5,
+    epsilon: Annotated[float, typer.Option("--epsilon", help="Epsilon to add to what may be spent.")],
+    delta: Annotated[float, typer.Option("--delta", help="Delta to add to what may be spent.")] = 1e-5,
     note: Annotated[str, typer.Option(help="Who granted it, and why.")] = "",
     anchor: Annotated[Path | None, typer.Option(help="A second place for the signed head.")] = None,
     json: _Json = False,
@@ -29,7 +29,7 @@ def grant(
     from tacit.privacy.ledger import Ledger
 
     with Ledger.open(path, anchor=anchor) as ledger:
-        ledger.grant(dataset, epsilon=budget_epsilon, delta=budget_delta, note=note)
+        ledger.grant(dataset, epsilon=epsilon, delta=delta, note=note)
         granted, left = ledger.granted(dataset), ledger.left(dataset)
     if json:
         typer.echo(json_text.dumps({"dataset": dataset, "granted": granted.to_json(), "left": left.to_json()}))
@@ -77,15 +77,18 @@ def verify(
 @app.command()
 def export(path: _Path, out: Annotated[Path | None, typer.Option(help="Write here instead of to the screen.")] = None) -> None:
     """Export the whole ledger, with its signed head, as JSON."""
+    from tacit.errors import ConfigError
+    from tacit.privacy.ledger import durable
     from tacit.privacy.ledger import export as export_ledger
 
     text = json_text.dumps(export_ledger(_existing(path)), indent=2)
     if out is None:
         typer.echo(text)
         return
-    partial = out.with_name(out.name + ".partial")
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(out)
+    if out.exists() and not out.is_file():  # a device or a pipe
+        out.write_text(text + "\n", encoding="utf-8")
+    elif not durable.create(out, (text + "\n").encode()):
+        raise ConfigError(f"{out} exists already, so it was not overwritten. Give another name, or move it away.")
     typer.echo(f"Wrote {out}.")
 
 

@@ -56,17 +56,19 @@ def _single_rows(findings: list["Finding"]) -> Iterator[tuple[str, str]]:
     by_name = {finding.name: finding for finding in findings}
     before, after = by_name.get("highest risk, before"), by_name.get("highest risk, after")
     if before and after:
-        yield "highest re-identification risk", f"{before.value:.2f} -> {after.value:.2f}"
+        yield "highest re-identification risk", f"{before.value:.3g} -> {after.value:.3g}"
     proved = next((finding for finding in findings if finding.kind == "guarantee"), None)
     if proved is not None:
         yield "epsilon, proved at most", upper(float(proved.value or 0))
-    for name, label in (
-        ("canary audit, shown", "epsilon, audited at least"),
-        ("one-run audit, shown", "epsilon, one-run audit at least"),
-    ):
-        if audit := by_name.get(name):
-            ceiling = lower(audit.ceiling or 0)
-            yield label, f"{lower(float(audit.value or 0))} (at {audit.confidence:.0%}; ceiling {ceiling})"
+    for audit, label in (("canary audit", "epsilon, audited at least"), ("one-run audit", "epsilon, one-run audit at least")):
+        found = [by_name[name] for name in (f"{audit}, acted on", f"{audit}, shown") if name in by_name]
+        if found:
+            levels = [f"{lower(float(one.value or 0))} (at {_percent(one.confidence)})" for one in found]
+            yield label, f"{', '.join(levels)}; ceiling {lower(found[0].ceiling or 0)}"
+
+
+def _percent(confidence: float | None) -> str:
+    return f"{100 * (confidence or 0):.6g}%"
 
 
 def _ledger_rows(run: "Run") -> Iterator[tuple[str, str]]:

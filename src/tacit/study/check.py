@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from tacit.study.loading import Study
+from tacit.study.rows import hierarchies_of
 from tacit.tables import Role
 
 
@@ -16,10 +17,14 @@ class Promise:
 
 
 def check_study(study: Study) -> list[Promise]:
-    """Return what the study releases and about whom each promise is; nothing is read but the study file."""
+    """Return what the study releases and about whom each promise is; nothing is read but the study file and hierarchy files.
+
+    Raises ConfigError when a hierarchy cannot be built.
+    """
     settings = study.settings
     promises = []
     if settings.anonymize is not None:
+        hierarchies_of(study)
         promises.append(
             Promise(
                 what=f"a {settings.anonymize.k}-anonymous table of {', '.join(settings.table_schema.names(Role.QUASI))}",
@@ -31,6 +36,6 @@ def check_study(study: Study) -> list[Promise]:
         unit = "one row of the original table (declared row-wise maps stand between)"
         promises.append(Promise(what="a private model", about=unit, epsilon=settings.train.epsilon))
         if settings.train.twin:
-            promises.append(Promise(what="a non-private twin, kept by the custodian", about="nobody", epsilon=None))
-        promises.append(Promise(what="exact scores and attacks, in the custodian's report", about="nobody", epsilon=None))
+            promises.append(Promise(what="a non-private twin, kept by the custodian", about="no one", epsilon=None))
+        promises.append(Promise(what="exact scores and attacks, in the custodian's report", about="no one", epsilon=None))
     return promises

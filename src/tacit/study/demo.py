@@ -3,11 +3,11 @@
 Source of the rows: statsmodels.datasets.fair (Fair 1978, A theory of extramarital affairs, J. of Political Economy 86).
 """
 
-import os
 from importlib import resources
 from pathlib import Path
 
 from tacit.errors import ConfigError, MissingExtra
+from tacit.privacy.ledger import durable
 from tacit.study.loading import Study, load_study
 
 NAME = "demo"
@@ -52,7 +52,7 @@ def write_people(path: Path) -> None:
     lines = [",".join(header)]
     for number, values in enumerate(rows.itertuples(index=False, name=None)):
         lines.append(",".join([*_synthetic(number), *(f"{value:g}" for value in values)]))
-    _write_whole(path, "\n".join(lines) + "\n")
+    durable.replace(path, ("\n".join(lines) + "\n").encode())
 
 
 def _synthetic(number: int) -> list[str]:
@@ -74,7 +74,7 @@ def prepare(folder: Path, *, name: str = NAME) -> Study:
     if not data.exists():
         write_people(data)
     if not study.exists():
-        _write_whole(study, study_text().replace(f'name = "{NAME}"', f'name = "{name}"'))
+        durable.replace(study, (study_text().replace(f'name = "{NAME}"', f'name = "{name}"')).encode())
     return load_study(study)
 
 
@@ -88,15 +88,6 @@ def eject(folder: Path) -> list[Path]:
         )
     folder.mkdir(parents=True, exist_ok=True)
     write_people(paths[0])
-    _write_whole(paths[1], study_text())
-    _write_whole(paths[2], script_text())
+    durable.replace(paths[1], (study_text()).encode())
+    durable.replace(paths[2], (script_text()).encode())
     return paths
-
-
-def _write_whole(path: Path, text: str) -> None:
-    partial = path.with_name(path.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

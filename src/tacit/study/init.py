@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tacit.anonymize import ColumnFinding, identify_columns
 from tacit.errors import ConfigError
+from tacit.privacy.ledger import durable
 from tacit.tables import ColumnProfile, Kind, Role, profile, read_table
 
 _HEAD = """\
@@ -72,15 +73,10 @@ def write_study(data: Path, out: Path, *, encoding: str | None = None) -> list[s
         id=_id_line(profiles, found),
         encoding=f"encoding = {_quoted(encoding)}\n" if encoding else "",
     )
-    text += "\n".join("\n".join(_column(one, found[one.name])) + "\n" for one in profiles)
+    text += "\n" + "\n".join("\n".join(_column(one, found[one.name])) + "\n" for one in profiles)
     label = any(column.role is Role.LABEL for column in found.values())
     text += "\n" + _TAIL.format(name=name, train=_TRAIN.format(off="" if label else "# "))
-    partial = out.with_name(out.name + ".partial")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(out)
-    finally:
-        partial.unlink(missing_ok=True)
+    durable.replace(out, text.encode())  # 0600: its comments hold exact statistics
     return _to_declare(profiles, found, label)
 
 

@@ -80,9 +80,17 @@ def _explain(path: Path, text: str, error: Any) -> str:
     if error["type"] == "missing":
         example = _EXAMPLES.get(location[-1], "a value")
         return f"{where}: `{key}` is missing, and every study must state it. Write for example {example}."
+    close = difflib.get_close_matches(str(error["input"]), _choices(error), n=1)
+    if close:
+        return f"{where}: `{key}` cannot be {error['input']!r}. Did you mean {close[0]!r}? Known: {', '.join(_choices(error))}."
     message = str(error["msg"]).removeprefix("Value error, ")
     given = f", got {error['input']!r}" if isinstance(error.get("input"), str | int | float | bool) else ""
     return f"{where}: {f'`{key}`: ' if key else ''}{message[:1].lower()}{message[1:]}{given}."
+
+
+def _choices(error: Any) -> list[str]:
+    """Return the values that an enumeration or a literal would have accepted."""
+    return re.findall(r"'([^']+)'", str(error.get("ctx", {}).get("expected", "")))
 
 
 def _known_keys(location: Sequence[str]) -> list[str]:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tacit.errors import ConfigError, RunError
 from tacit.models.finding import Finding
+from tacit.privacy.ledger import durable
 
 FORMAT = 1
 """Of run folders; a folder of another format is refused, never guessed at."""
@@ -39,7 +40,8 @@ class Record:
     def write(self, folder: Path) -> None:
         data = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "findings"}
         data |= {"format": FORMAT, "findings": [finding.to_json() for finding in self.findings]}
-        _write_durably(folder / "record.json", json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n")
+        text = json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+        durable.replace(folder / "record.json", text.encode())  # exact findings: for their owner alone
 
 
 def read_record(folder: Path) -> Record | None:
@@ -76,18 +78,9 @@ def step_folder(final: Path, retire: Callable[[], None]) -> Iterator[Path]:
         yield partial
         retire()
         os.rename(partial, final)
-        _sync(final.parent)
+        durable.sync_folder(final.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-
-
-def _sync(folder: Path) -> None:
-    """Make a rename in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def digest(value: Any) -> str:
@@ -105,11 +98,3 @@ def artifact_digests(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every file below a step's folder, but its record."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "record.json")
     return {str(path.relative_to(folder)): file_digest(path) for path in files}
-
-
-def _write_durably(path: Path, text: str) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # exact findings: for their owner alone
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tacit.anonymize import Hierarchy, hierarchy_for
 from tacit.study.loading import Study
 from tacit.study.run import Run
-from tacit.tables import Encoding, LabelRule, in_training
+from tacit.tables import Encoding, LabelRule, Role, in_training
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +29,14 @@ def label_rule(study: Study) -> LabelRule:
     """Return the declared map from a row to its class."""
     name, column = next((name, c) for name, c in study.settings.columns.items() if c.role == "label")
     return LabelRule(column=name, classes=tuple(str(value) for value in column.categories or ()), above=column.above)
+
+
+def hierarchies_of(study: Study) -> dict[str, Hierarchy]:
+    """Return each quasi-identifier's hierarchy as declared. Raises ConfigError naming the column when one cannot be built."""
+    schema, columns = study.settings.table_schema, study.settings.columns
+    return {
+        name: hierarchy_for(schema[name], columns[name].hierarchy, folder=study.path.parent) for name in schema.names(Role.QUASI)
+    }
 
 
 def rows_of(run: Run) -> Rows:

@@ -3,7 +3,7 @@
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
@@ -16,6 +16,7 @@ from tacit.privacy.ledger import Ledger
 from tacit.study.keeping import restore, retire
 from tacit.study.loading import Study
 from tacit.study.record import Record, artifact_digests, digest, read_record, step_folder
+from tacit.study.rows import hierarchies_of
 from tacit.study.run import Listener, Run, Step
 from tacit.study.steps import STEPS
 
@@ -48,10 +49,11 @@ def run_study(
             study=study, folder=folder, ledger=ledger, source=OsSource.from_os() if source is None else source, exports=exports
         )
         wanted = [step for step in STEPS if step.applies(study) and (only is None or step.name in only)]
-        for step in wanted:
-            if step.afford is not None:
-                _refuse_unaffordable(run, step, step.afford)
-        for step in wanted:
+        if study.settings.anonymize is not None:
+            hierarchies_of(study)  # a typing error is found before anything is charged
+        for number, step in enumerate(wanted):
+            if number == 1:  # the first step has read the table and released nothing; money is asked for only now
+                _refuse_unaffordable(run, wanted)
             _do(run, step, listener)
         for step in STEPS:
             if not step.applies(study):  # a setting took it out of the study: its result would mislead
@@ -59,11 +61,13 @@ def run_study(
     return run
 
 
-def _refuse_unaffordable(run: Run, step: Step, afford: Callable[[Run], None]) -> None:
-    """Raise BudgetExceeded now rather than after other steps, unless the step is done or paid for already."""
-    _identify(run, step)
-    if _finished(run, step) is None and run.ledger.find(run.request_id(step.name)) is None:
-        afford(run)
+def _refuse_unaffordable(run: Run, steps: Sequence[Step]) -> None:
+    """Raise BudgetExceeded before anything is released, unless what costs epsilon is done or paid for already."""
+    for step in steps:
+        if step.afford is not None:
+            _identify(run, step)
+            if _finished(run, step) is None and run.ledger.find(run.request_id(step.name)) is None:
+                step.afford(run)
 
 
 def _identify(run: Run, step: Step) -> tuple[dict[str, object], dict[str, str]]:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tacit.errors import ConfigError
 from tacit.report.items import PARTS
 from tacit.tables.schema import Bounds, Categories, Column, Kind, Origin, Role, Schema
 
@@ -15,7 +16,7 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=
 
 
 class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class StudyTable(_Table):
@@ -70,6 +71,12 @@ class ColumnTable(_Table):
         return self
 
     def column(self, name: str) -> Column:
+        try:
+            return self._column(name)
+        except ConfigError as error:
+            raise ConfigError(f"[columns.{name}]: {error}") from None
+
+    def _column(self, name: str) -> Column:
         origin = Origin.parse(self.origin)
         bounds = None if self.bounds is None else Bounds(low=self.bounds[0], high=self.bounds[1], origin=origin)
         # A label with a threshold is numeric in the data; its categories are the names of the two classes.
@@ -163,14 +170,6 @@ class StudySettings(_Table):
                 f'column {units[0]!r} has role = "unit", but this version protects one row at a time: a person with several rows would be '
                 'protected less than the report says. Keep one row per person and give the column role = "ignore"'
             )
-        undeclared = [
-            name for name in self.features if self.columns[name].bounds is None and self.columns[name].categories is None
-        ]
-        if undeclared:
-            raise ValueError(
-                f"[train] uses columns without declared bounds or categories: {', '.join(undeclared)}. Write bounds = [low, high] or "
-                "categories = [...] from what you know, not from the data; or name the columns to use under [train] features"
-            )
         labels = self._named(Role.LABEL)
         if len(labels) != 1:
             raise ValueError(f'[train] needs exactly one column with role = "label"; there are {len(labels)}')
@@ -185,6 +184,14 @@ class StudySettings(_Table):
         barred = [name for name in train.features or () if self.columns[name].role not in FEATURE_ROLES]
         if barred:
             raise ValueError(f"[train] features names columns whose role is not quasi, sensitive or feature: {', '.join(barred)}")
+        undeclared = [
+            name for name in self.features if self.columns[name].bounds is None and self.columns[name].categories is None
+        ]
+        if undeclared:
+            raise ValueError(
+                f"[train] uses columns without declared bounds or categories: {', '.join(undeclared)}. Write bounds = [low, high] or "
+                "categories = [...] from what you know, not from the data; or name the columns to use under [train] features"
+            )
         if train.batch_size is not None and train.batch_size > self.training_rows:
             raise ValueError(f"[train] batch_size is larger than the {self.training_rows} rows expected in training")
 

@@ -82,11 +82,13 @@ class Trainer:
         ledger: Ledger,
         budget: str,
         request_id: str,
+        purpose: str = "train",
         checkpoints: Checkpoints | None = None,
         on_step: Callable[[int, int], None] | None = None,
     ) -> DenseNetwork:
         """Train on rows of shape (n, d) with class numbers of shape (n,), and return the releasable network.
 
+        purpose -- what the ledger says the block was for.
         The block is reserved under `request_id` before the first batch is drawn; without `checkpoints` a request that was
         paid for before is refused. With them, a killed run's block is resumed: steps up to the next checkpoint count as
         spent and are replayed from the spare steps with fresh noise; when these are used up, training ends with fewer steps.
@@ -110,8 +112,8 @@ class Trainer:
         def pay() -> Reservation:
             if checkpoints is not None and ledger.find(request_id) is not None:
                 return _resume(ledger, self.plan, budget, request_id, first_step)
-            purpose = purpose_of(self._source)
-            return ledger.reserve(self.plan.block, dataset=budget, request_id=request_id, purpose=purpose)
+            paid_for = purpose_of(self._source, purpose)
+            return ledger.reserve(self.plan.block, dataset=budget, request_id=request_id, purpose=paid_for)
 
         tensors = (torch.from_numpy(features).float(), torch.from_numpy(labels).long())
         private = PrivateTraining(model, optimizer, tensors, self.plan, pay=pay, source=self._source, first_step=first_step)
@@ -130,9 +132,9 @@ class Trainer:
         return shapes.export(private.finish(), classes, self.network.activation)  # type: ignore[arg-type]
 
 
-def purpose_of(source: Source) -> str:
+def purpose_of(source: Source, what: str = "train") -> str:
     """Return what the ledger says a training is for; noise that protects nobody is called by its name."""
-    return "train" if source.private else f"train with noise that protects nobody ({source.name})"
+    return what if source.private else f"{what} with noise that protects nobody ({source.name})"
 
 
 def _resume(ledger: Ledger, plan: Plan, budget: str, request_id: str, first_step: int) -> Reservation:

@@ -16,7 +16,8 @@ def budget(path: Path, dataset: str, cost: tuple[int, int], totals: tuple[int, i
     granted, left = totals[:2], (totals[0] - totals[2], totals[1] - totals[3])
     asked, rest, whole = (Budget.from_units(*units) for units in (cost, left, granted))
     names = f"{shlex.quote(str(path))} {shlex.quote(dataset)}"
-    command = f"tacit ledger grant {names} --epsilon {asked.epsilon!r} --delta {asked.delta!r}"
+    lacking = Budget.from_units(max(0, cost[0] - left[0]), max(0, cost[1] - left[1]))
+    command = f"tacit ledger grant {names} --epsilon {lacking.epsilon!r} --delta {lacking.delta!r}"
     if granted == (0, 0):
         return BudgetExceeded(
             f"this plan costs epsilon {asked.epsilon!r} at delta {asked.delta!r}; dataset {dataset!r} has no budget yet.\n"

@@ -56,6 +56,7 @@ class Verification:
     anchored      -- rows covered by the newest anchor that fits; 0 without one.
     seals_checked -- whether the signing key was at hand.
     ledger_id     -- "" when the first row is damaged.
+    heads         -- anchors that were given.
     """
 
     problems: tuple[str, ...]
@@ -64,6 +65,7 @@ class Verification:
     anchored: int
     seals_checked: bool
     ledger_id: str
+    heads: int = 0
 
     @property
     def ok(self) -> bool:
@@ -84,7 +86,8 @@ class Verification:
             f"rollback: rows 1 to {self.anchored} are anchored"
             + (", all of them" if self.anchored == self.count else "; later ones are not")
             if self.rollback_protected
-            else "not protected against rollback: no head was given (every report and model holds one)"
+            else "not protected against rollback: "
+            + ("no head that was given fits" if self.heads else "no head was given (every report and model holds one)")
         )
         if not self.seals_checked:
             lines.append(
@@ -136,6 +139,7 @@ def verify(path: str | Path, anchors: Iterable[Head] = (), *, key_folder: Path |
         anchored=max((head.count for head, problem in zip(heads, wrong, strict=True) if not problem), default=0),
         seals_checked=key is not None,
         ledger_id=audit.ledger_id,
+        heads=len(heads),
     )
 
 

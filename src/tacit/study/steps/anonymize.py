@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv
 
-from tacit.anonymize import Anonymization, KAnonymity, Pseudonyms, anonymize, hierarchy_for, measure_risk
+from tacit.anonymize import Anonymization, KAnonymity, Pseudonyms, anonymize, measure_risk
 from tacit.models import Basis, Finding
 from tacit.study.loading import Study
-from tacit.study.rows import label_rule
+from tacit.study.rows import hierarchies_of, label_rule
 from tacit.study.run import Run, Step
 from tacit.tables import Role
 
@@ -32,11 +32,8 @@ def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Fin
     assert settings.anonymize is not None
     run.charge("anonymize", "not-dp", f"a {settings.anonymize.k}-anonymous table of the original rows")
     data = _prepared(run)
-    columns = settings.table_schema
-    quasi = columns.names(Role.QUASI)
-    hierarchies = {
-        name: hierarchy_for(columns[name], settings.columns[name].hierarchy, folder=run.study.path.parent) for name in quasi
-    }
+    hierarchies = hierarchies_of(run.study)
+    quasi = list(hierarchies)
     result = anonymize(
         data,
         hierarchies,

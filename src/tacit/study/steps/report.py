@@ -14,6 +14,7 @@ from tacit.privacy.ledger.blocks import block_from_json
 from tacit.report import DatasetLedger, DpEntry, ListedEntry, Randomness, StatedGuarantee, Statement, StepSection, write_report
 from tacit.study.loading import Study
 from tacit.study.run import Run, Step
+from tacit.tables import OriginKind
 
 CUSTODIAN, RELEASE = "custodian.html", "release.html"
 
@@ -49,7 +50,7 @@ def statement_of(run: Run) -> Statement:
         ),
         settings=settings.model_dump(mode="json", exclude={"columns", "report"}),
         answers=_answers(run) | settings.report.answers,
-        verify_command=f"tacit ledger verify {run.study.beside(settings.ledger.path)}",
+        verify_command=f"tacit ledger verify {run.study.beside(settings.ledger.path)} --anchor {run.folder}/{STEP.name}/release.json",
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         tacit_version=tacit.__version__,
         input_hashes={"data": run.data_digest},
@@ -101,13 +102,20 @@ def _answers(run: Run) -> dict[str, str]:
         **_tuning(trainings),
         "trust-model": "Central: one custodian holds the rows and runs the training.",
         "sampling-actual": "Poisson: each row drawn independently in every step, by the object that was accounted; nothing truncated.",
-        "preprocessing": "Declared bounds and categories, applied to one row at a time; nothing was fitted to the data.",
+        "preprocessing": _preprocessing(run.study),
         "early-stopping": "None: the number of steps was fixed before the start.",
         "public-pretraining": "None.",
         "floating-point": "Clipped sums and noise are rounded to one grid of powers of two; the rounding is inside the clip norm.",
         "per-example-gradients": "Exact, by operation; models that do not allow it are refused.",
         "side-channels": "Running time and memory are not protected.",
     }
+
+
+def _preprocessing(study: Study) -> str:
+    charged = [what for what, origin in study.settings.origins.items() if origin.kind is OriginKind.CHARGED]
+    if charged:
+        return f"Bounds and categories applied to one row at a time; estimated from the data and charged: {', '.join(charged)}."
+    return "Declared bounds and categories, applied to one row at a time; nothing was fitted to the data."
 
 
 def _tuning(trainings: int) -> dict[str, str]:

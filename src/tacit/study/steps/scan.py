@@ -8,6 +8,7 @@ from tacit.anonymize import ColumnFinding, identify_columns
 from tacit.errors import PrivacyError
 from tacit.models import Basis, Finding
 from tacit.study.loading import Study
+from tacit.study.rows import label_rule
 from tacit.study.run import Run, Step
 from tacit.tables import Role
 
@@ -25,6 +26,8 @@ def _settings(study: Study) -> Mapping[str, Any]:
 def _work(run: Run, _folder: Path, moved: Callable[[int, int], None]) -> list[Finding]:
     run.charge("scan", "read-only", "the columns were searched for personal data")
     table = run.table
+    if run.study.settings.train is not None:
+        label_rule(run.study).labels(table)  # refuses missing, undeclared or one-sided labels before anything is released
     roles = {name: column.role for name, column in run.study.settings.columns.items()}
     found = identify_columns(table.data)
     for number, column in enumerate(found, 1):

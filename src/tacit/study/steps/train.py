@@ -68,6 +68,7 @@ def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Fin
         ledger=run.ledger,
         budget=run.study.settings.budget,
         request_id=run.request_id("train"),
+        purpose=f"train the model of study {run.study.settings.study.name}",
         checkpoints=checkpoints,
         on_step=moved,
     )

@@ -14,6 +14,7 @@ from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
 from tacit.errors import RunError
+from tacit.privacy.ledger import durable
 
 _NONCE = 12  # bytes, fresh for every file (NIST SP 800-38D, 8.2.2)
 
@@ -29,13 +30,7 @@ def save(path: Path, key: bytes, request_id: str, model: nn.Module, optimizer: t
     nonce = os.urandom(_NONCE)
     sealed = nonce + AESGCM(key).encrypt(nonce, tensors_to_bytes(tensors), request_id.encode())
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(sealed)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+    durable.replace(path, sealed)
 
 
 def load(path: Path, key: bytes, request_id: str, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
