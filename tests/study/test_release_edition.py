@@ -72,7 +72,7 @@ def test_every_edition_lists_what_was_charged_and_what_has_no_epsilon(finished: 
     document = json.loads((finished[0] / f"runs/small/report/{edition}.json").read_text())
     (book,) = document["ledgers"]
     assert [entry["what"].split()[0] for entry in book["not_dp"]] == ["a", "a", "exact", "membership"]
-    assert [entry["purpose"].split()[0] for entry in book["dp"]] == ["train the model of study small"]
+    assert [entry["purpose"].split()[0] for entry in book["dp"]] == ["train"]
     assert len(book["read_only"]) == 1
     assert book["dp"][0]["epsilon"] == pytest.approx(book["spent_epsilon"], abs=1e-8)
     assert document["guarantees"][0]["intermediate_models_visible"] is True
