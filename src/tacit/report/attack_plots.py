@@ -1,5 +1,6 @@
 """Plots of what attackers and auditors achieved: ROC curves, the epsilon line, the twins' scores."""
 
+from textwrap import wrap
 from typing import Any
 
 from tacit.models.finding import Finding
@@ -10,7 +11,6 @@ from tacit.report.statement import Statement
 from tacit.report.writing import confidence, lower, plain, upper
 
 _MOST_POINTS = 200
-_LONGEST_NAME = 48
 
 
 def roc_curves(statement: Statement) -> Plot | None:
@@ -68,24 +68,27 @@ def epsilon_line(statement: Statement) -> Plot | None:
     end = 1.12 * max([proved, *(audit.lower for audit in found), *(audit.ceiling or 0 for audit in found)])
 
     def draw(axes: Any) -> None:
-        axes.plot([proved, proved], [-0.4, len(found) - 0.3], color=COLOURS["limit"], linewidth=1.8)
+        axes.plot([proved, proved], [-0.5, len(found) - 0.4], color=COLOURS["limit"], linewidth=1.8)
         align = "center" if 0.2 * end < proved < 0.75 * end else "right" if proved >= 0.75 * end else "left"
         axes.annotate(
-            f"proved: at most {upper(proved)}", (proved, len(found) - 0.25), ha=align, va="bottom", color=COLOURS["limit"]
+            f"proved: at most {upper(proved)}", (proved, len(found) - 0.35), ha=align, va="bottom", color=COLOURS["limit"]
         )
         for at, audit in enumerate(reversed(found)):
             _draw_audit(axes, at, audit)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.set_ylim(-0.4, len(found) + 0.15)
+        axes.set_yticks(range(len(found)), [_told(audit) for audit in reversed(found)], fontsize=8.5)
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(-0.5, len(found) + 0.1)
         axes.set_xlim(0, end)
         axes.set_xlabel("epsilon")
 
     parts = [f"{audit.finding.name}: at least {lower(audit.lower)}" for audit in found]
     summary = f"Proved: at most {upper(proved)}. " + ". ".join(parts) + "."
-    size = (4.9, 0.95 + 0.5 * len(found))
+    size = (4.9, 0.95 + 0.45 * len(found))
     drawing = svg(draw, name="epsilons", title="Proved and audited epsilon", summary=summary, size=size)
-    caption = "The proof bounds epsilon from above, each audit from below. Pale bars end at the most that audit could have shown."
+    caption = (
+        "The proof bounds epsilon from above, each audit, on made-up rows, from below. "
+        "Pale bars end at the most that audit could have shown."
+    )
     basis = strictest(audit.finding for audit in found)
     return Plot(step=last_step(statement, "audit"), svg=drawing, caption=caption, basis=basis)
 
@@ -97,9 +100,12 @@ def _draw_audit(axes: Any, at: int, audit: Audit) -> None:
         axes.plot([audit.ceiling], [at], color=COLOURS["muted"], marker="|", markersize=12)
     axes.plot([0, audit.lower], [at, at], color=colour, linewidth=5, solid_capstyle="butt")
     axes.plot([audit.lower], [at], color=colour, marker="o", markersize=7)
-    sure = f" ({confidence(audit.confidence)})" if audit.confidence else ""
-    text = f"{audit.finding.name[:_LONGEST_NAME]}{sure}: at least {lower(audit.lower)}"
-    axes.annotate(text, (0, at), xytext=(2, 6), textcoords="offset points", va="bottom", fontsize=8.5)
+
+
+def _told(audit: Audit) -> str:
+    """Return an audit's name and figure in short lines, for the margin: over the bars they would meet the proof's line."""
+    sure = f"at {confidence(audit.confidence)}: " if audit.confidence else ""
+    return "\n".join([*wrap(audit.finding.name, width=26, max_lines=2, placeholder=" …"), f"{sure}at least {lower(audit.lower)}"])
 
 
 def audit_histogram(statement: Statement) -> Plot | None:
@@ -126,6 +132,9 @@ def _histogram(statement: Statement, finding: Finding, edges: list[float], prese
         axes.set_xlabel("what an observer of every noisy sum saw, in clip norms")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8.5)
 
-    caption = "Twins trained with and without one planted record. The more the two hills overlap, the less an observer can tell."
+    caption = (
+        "Twins trained on made-up rows, with and without one planted record. "
+        "The more the two hills overlap, the less an observer can tell."
+    )
     drawing = svg(draw, name="twins", title="Scores of the audit's twins", summary=caption, size=(4.9, 2.4))
     return Plot(step=last_step(statement, "audit"), svg=drawing, caption=caption, basis=finding.basis)

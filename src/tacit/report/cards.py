@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tacit.models.finding import Finding
 from tacit.report.editions import Edition
-from tacit.report.reading import PLAIN, PRIVATE, audits, findings, first, model_of, number, of_model, risk, strictest
+from tacit.report.reading import PLAIN, PRIVATE, Audit, audits, findings, first, model_of, number, of_model, risk, strictest
 from tacit.report.statement import Statement
 from tacit.report.writing import confidence, evidence_of, lower, plain, upper, value_of
 
@@ -54,8 +54,11 @@ def _audited(statement: Statement) -> Card:
     if not found:
         return Card(label="Audited epsilon, at least", figure="not audited", tone="quiet")
     best = next((audit for audit in found if audit.contradicts), found[0])
+    second = _less_sure(best, found)
     lines = [f"at confidence {confidence(best.confidence)}"] if best.confidence else []
-    lines += [f"could have shown up to {lower(best.ceiling)}"] if best.ceiling is not None else []
+    lines += [f"{lower(second.lower)} at confidence {confidence(second.confidence or 0)}"] if second else []
+    if best.ceiling is not None:
+        lines.append(f"could have shown up to {_ceilings(best, second)}")
     lines += ["more than was proved"] if best.contradicts else []
     return Card(
         label="Audited epsilon, at least",
@@ -64,6 +67,18 @@ def _audited(statement: Statement) -> Card:
         basis=best.finding.basis.value,
         tone="bad" if best.contradicts else "",
     )
+
+
+def _less_sure(best: Audit, found: list[Audit]) -> Audit | None:
+    """Return the same audit at a lower confidence, which shows more and is not acted on."""
+    name = best.finding.name.partition(",")[0]
+    others = (one for one in found if one.confidence and one.confidence < (best.confidence or 0))
+    return next((one for one in others if one.finding.name.partition(",")[0] == name), None)
+
+
+def _ceilings(best: Audit, second: Audit | None) -> str:
+    both = [one.ceiling for one in (best, second) if one is not None and one.ceiling is not None]
+    return " and ".join(lower(ceiling) for ceiling in both)
 
 
 def _accuracy(statement: Statement) -> Card | None:

@@ -10,9 +10,19 @@ from dataclasses import dataclass
 from tacit.errors import ConfigError
 from tacit.models.finding import Basis
 from tacit.report.editions import claims_hold
-from tacit.report.reading import PRIVATE, audits, findings, of_model, strictest
+from tacit.report.reading import PRIVATE, Audit, audits, findings, number, of_model, strictest
 from tacit.report.statement import Statement
-from tacit.report.writing import confidence, evidence_of, lower, total, upper, value_of
+from tacit.report.writing import (
+    confidence,
+    counted,
+    evidence_of,
+    gross_faults,
+    lower,
+    plain,
+    spent_beside,
+    upper,
+    value_of,
+)
 
 __all__ = ["ITEMS", "PARTS", "Item", "Part", "checklist", "missing"]
 
@@ -169,7 +179,7 @@ def _promise(statement: Statement) -> dict[str, str | None]:
             for one in statement.guarantees
         )
         + ".",
-        "delta-and-n": f"{upper(delta)} is {verdict} 1/{statement.rows:,} = {1 / statement.rows:.3g}.",
+        "delta-and-n": f"{upper(delta)} is {verdict} 1/{statement.rows:,} = {plain(1 / statement.rows, 3)}.",
         "curve": "Follows from the events listed in the ledger." if any(ledger.dp for ledger in statement.ledgers) else None,
         "unit": f"One {unit}." if unit == "row" else f'All rows of one "{unit}".',
         "records-per-unit": "1, since each row is its own unit." if unit == "row" else None,
@@ -185,9 +195,12 @@ def _accounting(statement: Statement) -> dict[str, str | None]:
     versions = {name: version for step in statement.steps for name, version in step.versions.items()}
     version = versions.get("dp-accounting") or versions.get("dp_accounting")
     events = [event for ledger in statement.ledgers for entry in ledger.dp for event in _leaves(entry.event)]
-    clips = [str(value) for step in statement.steps for key, value in step.settings.items() if key in ("clip_norm", "clip-norm")]
+    clips = [value for step in statement.steps for key, value in step.settings.items() if key in ("clip_norm", "clip-norm")]
+    clips = [str(value) if number(value) is None else plain(value) for value in clips]
     sampled = any(rate is not None for _, rate in events)
-    described = [f"noise multiplier {noise:g}" + (f", rate {rate:.4g}" if rate is not None else "") for noise, rate in events]
+    described = [
+        f"noise multiplier {plain(noise, 6)}" + (f", rate {plain(rate)}" if rate is not None else "") for noise, rate in events
+    ]
     counts = [f"{entry.steps:,} steps and {entry.spare_steps:,} spare" for ledger in statement.ledgers for entry in ledger.dp]
     return {
         "accountant": f"dp-accounting {version}." if version else None,
@@ -217,16 +230,19 @@ def _spending(statement: Statement) -> dict[str, str | None]:
         "covered": _listed([entry.purpose for ledger in ledgers for entry in ledger.dp], "Nothing was charged."),
         "not-covered": _listed([entry.what for ledger in ledgers for entry in ledger.not_dp], "No other release is recorded."),
         "read-only": _listed([entry.what for ledger in ledgers for entry in ledger.read_only], "None recorded."),
-        "total": "; ".join(f"{ledger.dataset}: {total(ledger)}" for ledger in ledgers) + ".",
+        "total": "; ".join(
+            f"{ledger.dataset}: {spent_beside(ledger)}{', listed under item 7' if ledger.not_dp else ''}" for ledger in ledgers
+        )
+        + ".",
         "remaining": "; ".join(
-            f"{ledger.dataset}: epsilon {lower(ledger.left_epsilon, 4)}, delta {lower(ledger.left_delta)}" for ledger in ledgers
+            f"{ledger.dataset}: epsilon {lower(ledger.left_epsilon)}, delta {lower(ledger.left_delta)}" for ledger in ledgers
         )
         + ".",
     }
 
 
 def _listed(texts: list[str], otherwise: str) -> str:
-    return "; ".join(texts) + "." if texts else otherwise
+    return "; ".join(counted(texts)) + "." if texts else otherwise
 
 
 def _evidence(statement: Statement) -> dict[str, str | None]:
@@ -247,9 +263,19 @@ def _evidence(statement: Statement) -> dict[str, str | None]:
         "accuracy": " ".join([f"Private model {value_of(accuracy)};", ", ".join(evidence_of(accuracy))]) + "."
         if accuracy
         else None,
-        "audits": "; ".join(lines) + "." if lines else None,
+        "audits": "; ".join(lines) + f". {_verdict(found)}" if lines else None,
         "attacks": "; ".join(attacks) + "." if attacks else None,
         "threat-model": "; ".join(threats) + "." if threats else None,
         "audit-record": f"{statement.created[:10]}, tacit {statement.tacit_version}"
         + (f", run {statement.run}." if statement.run else "."),
     }
+
+
+def _verdict(found: list[Audit]) -> str:
+    """Say what the audits that may contradict the claim found, on what rows, and what they cannot see."""
+    if any(audit.contradicts for audit in found):
+        return "The claim is contradicted."
+    if not any(audit.acted_on for audit in found):
+        return "None of them is sure enough to contradict the claim."
+    runs = [number(audit.finding.details.get("runs")) for audit in found if audit.acted_on]
+    return f"Not contradicted; {gross_faults(max((many for many in runs if many is not None), default=None))}."

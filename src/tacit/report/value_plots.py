@@ -8,7 +8,7 @@ from tacit.report.drawing import COLOURS, svg
 from tacit.report.plot import Plot, last_step
 from tacit.report.reading import PLAIN, PRIVATE, findings, first, number, numbers, of_model, pairs, strictest, when_of
 from tacit.report.statement import DatasetLedger, Statement
-from tacit.report.writing import lower, share, upper
+from tacit.report.writing import granted, lower, share, spent
 
 _BINS: tuple[tuple[str, float], ...] = (("1", 1), ("2–4", 4), ("5–9", 9), ("10–19", 19), ("20–49", 49), ("50 +", float("inf")))
 
@@ -110,7 +110,5 @@ def spend_bar(ledger: DatasetLedger, name: str) -> str:
         axes.set_xlim(0, whole * 1.02)
         axes.set_xlabel("epsilon")
 
-    summary = (
-        f"Granted {lower(ledger.granted_epsilon, 4)}, spent {upper(ledger.spent_epsilon)}, left {lower(ledger.left_epsilon)}."
-    )
+    summary = f"Granted {granted(ledger)}, spent {spent(ledger)}, left {lower(ledger.left_epsilon)}."
     return svg(draw, name=name, title=f"Epsilon spent of {ledger.dataset}", summary=summary, size=(4.9, 0.95))

@@ -1,4 +1,4 @@
-"""Fixed texts of the report, in plain language: chapters, glossary."""
+"""Fixed texts of the report, in plain language: chapters, labels, glossary."""
 
 CHAPTERS: dict[str, tuple[str, str]] = {
     "scan": (
@@ -35,11 +35,64 @@ CHAPTERS: dict[str, tuple[str, str]] = {
     ),
     "audit": (
         "Auditing the promise",
-        "The training is run many times with and without one planted record. What an observer can tell apart bounds "
-        "the true epsilon from below; if that bound passed the proved epsilon, the promise would be false.",
+        "The training is run many times with and without one planted record, by the plan's own sampler, clipping, noise "
+        "and source of randomness, on made-up rows: it tests the sampler, clipping, noise and accounting, "
+        "not how the private rows were read. What an observer can tell apart bounds the epsilon of what ran from below; "
+        "a bound above the proved epsilon would make the promise false. Not contradicted is not confirmed: "
+        "at a thousand runs a side only gross faults show, such as missing noise; halved noise does not.",
     ),
 }
 """Step name -> (usual title, what the chapter is about)."""
+
+LABELS: dict[str, str] = {
+    "absent": "runs without the record",
+    "anchor": "anchor of the ledger",
+    "audit_canaries": "planted records of the one-run audit",
+    "audit_runs": "runs of the audit, each way",
+    "auc_limit": "largest AUC of any attack",
+    "batch_size": "expected batch size",
+    "canaries": "planted records",
+    "class": "most common label",
+    "correct": "guesses that were right",
+    "delimiter": "separator of fields",
+    "false_positive_interval": "interval of the false-positive rate",
+    "false_positive_rate": "false-positive rate measured",
+    "false_positives": "runs without the record above the threshold",
+    "hidden": "hidden layers",
+    "id": "column that names rows",
+    "level": "false-positive rate aimed at",
+    "levels": "level of blurring",
+    "limit": "most any attack can reach",
+    "loss": "loss",
+    "missing": "read as missing",
+    "neighbours": "neighbouring data sets",
+    "nonmembers": "people outside, measured",
+    "of": "each",
+    "p_value": "p-value",
+    "positive": "label looked for",
+    "probability": "sampling probability",
+    "proved": "proved epsilon, at most",
+    "rows_origin": "origin of the number of rows",
+    "runs": "runs with the record",
+    "share_correct": "share of guesses that were right, and its interval",
+    "steps": "steps planned",
+    "suppression_limit": "most rows suppressed, as a share",
+    "threat_model": "observer",
+    "training_share": "share of rows for training",
+    "true_positives": "runs with the record above the threshold",
+    "twin": "twin without privacy",
+    "unit": "who is protected",
+}
+"""Name of a setting or detail -> what a reader sees, where spaces for underscores do not do. Display only."""
+
+ROLES: dict[str, str] = {"quasi": "quasi-identifier", "ignore": "ignored"}
+"""Role of a column -> what a reader sees, where the word itself does not do."""
+
+
+def label(name: str) -> str:
+    """Return what a reader sees for the name of a setting, a detail or a planned value."""
+    return LABELS.get(name, name.replace("_", " "))
+
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     (
@@ -55,7 +108,16 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "Differential privacy",
         "A promise about a procedure, not a table: its output is nearly as likely with any one row emptied as with it.",
     ),
-    ("Proved and audited", "The proof bounds epsilon from above, the audit from below. The truth lies between."),
+    (
+        "Proved and audited",
+        "The proof bounds epsilon from above. The audit measures what ran, on made-up rows, and bounds it from below "
+        "with the stated confidence.",
+    ),
+    (
+        "Exact, public, dp",
+        "Where a figure comes from: from private rows without noise (exact), from settings alone or from made-up rows "
+        "(public), or from a release that was charged (dp).",
+    ),
     (
         "k-anonymity",
         "Every row shares its quasi-identifiers with at least k − 1 others. A rule about one table; it has no epsilon.",

@@ -1,19 +1,28 @@
 """How numbers are written for a reader: few digits, and never a claim better than what was proved."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from tacit.models.finding import Finding
 from tacit.report.reading import number
 from tacit.report.statement import DatasetLedger
+from tacit.report.words import label
 
 NOT_STATED = "not stated"
 
 
 def upper(value: float, digits: int = 4) -> str:
-    """Write an upper bound with so many significant digits, rounded up, so that print never promises more than the proof."""
-    return _rounded(value, digits, ROUND_CEILING)
+    """Write an upper bound with so many significant digits, rounded up, so that print never promises more than the proof.
+
+    A number that would round up to a rounder one, such as the epsilon that was granted, gets more digits: 2.99936 is 2.9994.
+    """
+    for more in range(digits, digits + 6):
+        text = _rounded(value, more, ROUND_CEILING)
+        if len(Decimal(text).as_tuple().digits) >= digits or Decimal(text) == Decimal(repr(float(value))):
+            break
+    return text
 
 
 def lower(value: float, digits: int = 3) -> str:
@@ -28,7 +37,7 @@ def plain(value: float, digits: int = 4) -> str:
 
 def share(value: float) -> str:
     """Write a share between 0 and 1 as a percentage."""
-    return f"{100 * value:.1f}%" if value == 0 or abs(value) >= 0.001 else f"{100 * value:.2g}%"
+    return f"{100 * value:.1f}%" if value == 0 or abs(value) >= 0.001 else f"{plain(100 * value, 2)}%"
 
 
 def confidence(value: float) -> str:
@@ -55,26 +64,74 @@ def evidence_of(finding: Finding) -> list[str]:
     if finding.n is not None:
         parts.append(f"n = {finding.n:,}")
     if finding.ceiling is not None and finding.unit == "epsilon":
-        parts.append(f"could have shown up to {_in_unit(finding.ceiling, finding.unit)}")
-    return parts
+        parts.append(f"could have shown up to {lower(finding.ceiling)}")
+    return [*parts, *_verdict(finding)]
+
+
+def gross_faults(runs: float | None) -> str:
+    """Say what an audit with so many runs a side cannot see, beside its verdict."""
+    halved = " (halved noise does not)" if runs is not None and runs <= 1000 else ""
+    return f"only gross faults show at this number of runs{halved}"
+
+
+def _verdict(finding: Finding) -> list[str]:
+    """Write whether an audit contradicts the claim; nothing for an audit that is shown, not acted on."""
+    details = finding.details
+    if finding.kind != "audit" or not isinstance(details.get("contradicts"), bool) or details.get("can_contradict") is False:
+        return []
+    if details["contradicts"]:
+        return ["contradicts the claim"]
+    return [f"not contradicted: {gross_faults(number(details.get('runs')))}"]
+
+
+def granted(ledger: DatasetLedger) -> str:
+    """Write the granted epsilon, as it was declared."""
+    return lower(ledger.granted_epsilon, 12)
+
+
+def spent(ledger: DatasetLedger) -> str:
+    """Write the spent epsilon, rounded up, with as many digits as it takes to stay below a grant that is not used up."""
+    if ledger.spent_epsilon == ledger.granted_epsilon:
+        return granted(ledger)
+    texts = (upper(ledger.spent_epsilon, digits) for digits in range(4, 17))
+    below = (text for text in texts if float(text) < ledger.granted_epsilon)
+    return next(below, upper(ledger.spent_epsilon))
+
+
+def counted(texts: Iterable[str]) -> list[str]:
+    """Return each text once, in order, with how often it came when more than once."""
+    return [text if times == 1 else f"{text} ({times} times)" for text, times in Counter(texts).items()]
 
 
 def total(ledger: DatasetLedger) -> str:
     """Write the total of a ledger: the epsilon over its dp entries, and with it every release that has none."""
-    spent = f"epsilon {upper(ledger.spent_epsilon)} at delta {upper(ledger.spent_delta)} over the dp entries"
+    listed = f": {'; '.join(counted(entry.what for entry in ledger.not_dp))}" if ledger.not_dp else ""
+    return f"{spent_beside(ledger)}{listed}"
+
+
+def spent_beside(ledger: DatasetLedger) -> str:
+    """Write the total where the list of releases without an epsilon stands beside it: with their number."""
+    epsilon = f"epsilon {spent(ledger)} at delta {upper(ledger.spent_delta)} over the dp entries"
     count = len(ledger.not_dp)
     if count == 0:
-        return f"{spent}, and no release without an epsilon"
-    noun = "this release that has" if count == 1 else f"these {count} releases that have"
-    return f"{spent}, and {noun} no epsilon: " + "; ".join(entry.what for entry in ledger.not_dp)
+        return f"{epsilon}, and no release without an epsilon"
+    return f"{epsilon}, and {'this release that has' if count == 1 else f'these {count} releases that have'} no epsilon"
 
 
-def flat(data: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
-    """Return nested settings as (dotted key, text) rows; long lists are shortened."""
+def flat(data: Mapping[str, Any], prefix: str = "", *, names: bool = False) -> list[tuple[str, str]]:
+    """Return nested settings as (label, text) rows; what is not set is left out, long lists are shortened.
+
+    names -- whether the keys are names of the data, such as columns, which are shown as they are.
+    """
     rows: list[tuple[str, str]] = []
     for key, value in data.items():
-        name = f"{prefix}{key}"
-        rows.extend(flat(value, f"{name}.") if isinstance(value, Mapping) else [(name, _text(value))])
+        shown = f"{prefix}{key if names else label(key)}"
+        if isinstance(value, Mapping):
+            rows.extend(flat(value, f"{shown}: ", names=names or key == "levels"))
+        elif key == "hidden" and not names and value in ([], ()):
+            rows.append((shown, "none (logistic regression)"))
+        elif value is not None:
+            rows.append((shown, _text(value)))
     return rows
 
 
@@ -82,11 +139,12 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        shown = ", ".join(_text(item) for item in value[:12])
+        shown = ", ".join(_text(item) for item in value[:12]) or "none"
         return shown + (f" … ({len(value)} values)" if len(value) > 12 else "")
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_text(inner)}" for key, inner in value.items())
-    return NOT_STATED if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    amount = number(value) if isinstance(value, float) else None
+    return NOT_STATED if value is None else str(value) if amount is None else plain(amount, 6)
 
 
 def _in_unit(value: Any, unit: str) -> str:

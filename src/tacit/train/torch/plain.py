@@ -24,6 +24,8 @@ def train_plain(
 ) -> DenseNetwork:
     """Fit the network to the rows by L-BFGS on the whole data set and return it. It has no guarantee of any kind.
 
+    network -- its shape; the learning rate and momentum are the private training's, and L-BFGS needs neither.
+
     epochs -- most passes over the data; it stops earlier once the loss no longer falls.
     The caller records the release as a not-dp entry before calling.
     """

@@ -69,7 +69,7 @@ class PrivateTraining:
         with self._pay() as reservation:
             while self.step < self.plan.steps and reservation.steps_left > 0:
                 reservation.count_step()
-                pieces = torch.from_numpy(self._sampler.draw()).split(self._rows) or (torch.zeros(0, dtype=torch.long),)
+                pieces = torch.from_numpy(self._sampler.draw()).split(self._rows)  # one empty piece for an empty draw
                 for number, rows in enumerate(pieces, 1):
                     self._last, self._waiting = number == len(pieces), True
                     self._engine.start(torch.arange(self._rows) < len(rows))
