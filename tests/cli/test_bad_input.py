@@ -223,7 +223,7 @@ def test_ctrl_c_in_mid_step_and_then_again(small: Path) -> None:
 
 
 def test_kill_in_mid_training_resumes_the_block_that_was_paid_for(small: Path) -> None:
-    edit(small, "epochs = 4", "epochs = 400")
+    edit(small, "epochs = 4", "epochs = 120")
     process = start("run", folder=small)
     deadline = time.monotonic() + 120
     while not list(small.glob("runs/small/secret/*.checkpoint")) and time.monotonic() < deadline:
