@@ -67,6 +67,25 @@ def test_figures_under_a_false_claim_are_marked(statement: Statement, make_audit
     assert audited == Card(
         label="Audited epsilon, at least",
         figure="4.05",
-        lines=("at confidence 99.9999%", "could have shown up to 4.22", "more than was proved"),
+        lines=(
+            "at confidence 99.9999%",
+            "4.64 at confidence 95%",
+            "could have shown up to 4.22 and 5.6",
+            "more than was proved",
+        ),
         tone="bad",
     )
+
+
+def test_the_audits_card_names_both_confidences(statement: Statement) -> None:
+    """Planted fault: take any second audit, so that another method's figure stands under the first's name."""
+    audited = cards(statement, Edition.CUSTODIAN, stands=True)[1]
+    assert (audited.figure, audited.lines[:2]) == ("0.871", ("at confidence 99.9999%", "1.47 at confidence 95%"))
+    alone = replace(
+        statement, steps=tuple(replace(step, findings=_without(step, "canary audit, shown")) for step in statement.steps)
+    )
+    assert cards(alone, Edition.CUSTODIAN, stands=True)[1].lines == ("at confidence 99.9999%", "could have shown up to 4.22")
+
+
+def _without(step: StepSection, name: str) -> tuple[Finding, ...]:
+    return tuple(finding for finding in step.findings if finding.name != name)

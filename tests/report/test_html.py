@@ -130,9 +130,95 @@ def test_the_total_never_stands_without_the_releases_that_have_no_epsilon(render
             "epsilon 2.997 at delta 1e-5 over the dp entries, and these 3 releases that have no epsilon: "
             "the k-anonymized table (k = 5); the non-private twin, kept by the custodian; exact accuracy and attack figures"
         )
-        assert text.count(sentence) >= 2  # on the first screen and in the ledger
+        assert text.count(sentence) == 1  # on the first screen; everywhere else their number, and where they are listed
+        assert "these 3 releases that have no epsilon, listed under item 7" in text
+        assert "beside it stand 3 releases without one, listed below" in text
         for found in re.finditer("over the dp entries", text):
             assert text[found.end() :].startswith(", and ")
+
+
+def test_the_same_release_made_twice_is_listed_once_and_counted(statement: Statement) -> None:
+    """Planted fault: join the entries as they come."""
+    again = (*statement.ledgers[0].not_dp, ListedEntry(what=statement.ledgers[0].not_dp[0].what, details={"suppressed": 230}))
+    text = page(replace(statement, ledgers=(replace(statement.ledgers[0], not_dp=again),), steps=()), Edition.CUSTODIAN)
+    outline = " ".join(Outline(text).text.split())
+    assert "these 4 releases that have no epsilon: the k-anonymized table (k = 5) (2 times); the non-private twin" in outline
+    assert "Not coveredthe k-anonymized table (k = 5) (2 times)" in outline
+    assert text.count("<li>the k-anonymized table (k = 5) (2 times)") == 1
+    assert ("<dd>231</dd>" in text, "<dd>230</dd>" in text) == (True, True), "the details of both are there"
+
+
+def test_personal_data_stand_in_one_table(statement: Statement, rendered: dict[Edition, str]) -> None:
+    details = {"role": "quasi", "suggested": "identifier", "certainty": 0.9, "reasons": ["its name says 'zip'", "five digits"]}
+    found = (
+        Finding(kind="personal-data", name="zip_code", value="postcode", basis=Basis.EXACT, method="patterns", details=details),
+        Finding(kind="personal-data", name="mood", value="", basis=Basis.EXACT, method="patterns", assumption="they miss some"),
+    )
+    text = page(replace(statement, steps=(StepSection(name="scan", findings=found),)), Edition.CUSTODIAN)
+    table = text[text.index('<table class="scan"') :].split("</table>")[0]
+    cells = [re.sub(r"<[^>]+>", "|", row) for row in table.splitlines() if 'scope="row"' in row]
+    assert (
+        "|zip_code||postcode||quasi-identifier (suggested: identifier)||90%||its name says &#39;zip&#39;; five digits|"
+        in cells[0]
+    )
+    assert "|mood||nothing found||–||–|" in cells[1]
+    assert table.count("exact</span>") == table.count("patterns. Assumes: they miss some.") == 1
+    assert 'class="finding"' not in text
+    assert '<table class="scan"' not in rendered[Edition.RELEASE]
+
+
+def test_what_was_not_set_is_left_out_and_versions_stand_once(make: Callable[..., Statement]) -> None:
+    steps = tuple(
+        StepSection(
+            name=name, settings={"hidden": [], "clip_norm": 1.0, "batch_size": None}, versions={"numpy": "2.4", "torch": torch}
+        )
+        for name, torch in (("train", "2.12"), ("audit", "2.13"))
+    )
+    text = page(make(steps=steps, settings={"data": {"encoding": None, "rows_origin": "declared"}}, answers={}), Edition.RELEASE)
+    assert text.count("<dt>hidden layers</dt><dd>none (logistic regression)</dd>") == 2
+    assert "<dt>clip norm</dt><dd>1</dd>" in text
+    assert "encoding" not in text
+    assert "batch size" not in text
+    assert "<dt>data: origin of the number of rows</dt><dd>declared</dd>" in text
+    assert text.count("<dt>numpy</dt><dd>2.4</dd>") == 1
+    assert "<dt>torch</dt><dd>2.12 (train); 2.13 (audit)</dd>" in text
+
+
+def test_a_long_value_is_a_list_with_its_basis_beside_the_name(statement: Statement) -> None:
+    name, value = "taken as public; declared", "bounds of age; bounds of score"
+    found = Finding(kind="training", name=name, value=value, basis=Basis.PUBLIC)
+    text = page(replace(statement, steps=(StepSection(name="train", findings=(found,)),)), Edition.RELEASE)
+    assert '<dt>Taken as public, declared <span class="basis">public</span></dt>' in text
+    assert "<li>bounds of age</li>" in text
+    assert name not in text
+
+
+def test_the_audit_says_what_it_did_not_test(
+    outline: Outline, statement: Statement, make_audit: Callable[..., StepSection]
+) -> None:
+    """Planted fault: say of an audit on private rows that its rows were made up, or of one on made-up rows nothing."""
+    assert (
+        "on made-up rows: it tests the sampler, clipping, noise and accounting, not how the private rows were read"
+        in outline.text
+    )
+    assert outline.text.count("not contradicted: only gross faults show at this number of runs (halved noise does not)") == 1
+    assert "Not contradicted; only gross faults show at this number of runs (halved noise does not)." in outline.text
+    private = page(replace(statement, steps=(make_audit(basis=Basis.EXACT),)), Edition.CUSTODIAN)
+    assert "made-up rows: it tests" not in private
+    assert "Twins trained with and without" in private
+
+
+def test_the_text_beside_the_command_is_true_with_and_without_an_anchor(make: Callable[..., Statement]) -> None:
+    for command in ("tacit ledger verify l.sqlite", "tacit ledger verify l.sqlite --anchor release.json"):
+        text = page(make(verify_command=command, steps=()), Edition.RELEASE)
+        assert "Given this report&#39;s JSON with" in text or "Given this report's JSON with" in text
+        assert "without an anchor it cannot tell" in text
+
+
+def test_small_numbers_are_written_one_way(rendered: dict[Edition, str], statement: Statement) -> None:
+    for text in (*rendered.values(), page(replace(statement, rows=90_000, steps=()), Edition.RELEASE)):
+        assert "1e-5" in text
+        assert not re.search(r"\de-0\d", text)
 
 
 def test_no_verdict_and_no_syntactic_model_is_called_differential_privacy(outline: Outline) -> None:

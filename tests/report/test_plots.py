@@ -53,8 +53,19 @@ def test_numbers_in_the_plots_are_those_of_the_findings(statement: Statement) ->
     for text in ("73.0%", "73.5%", "most common label 67.8%"):
         assert text in accuracy
     assert "proved: at most 2.997" in epsilons
-    assert "canary audit, acted on (99.9999%): at least 0.871" in epsilons
+    for text in ("canary audit, acted on", "at 99.9999%: at least 0.871", "at 95%: at least 1.47", "one-run audit, shown"):
+        assert f">{text}</text>" in epsilons
     assert ">30%<" in classes  # 1,873 unique rows of 6,173
+
+
+def test_no_audits_label_meets_the_line_of_the_proof(statement: Statement) -> None:
+    """They stand left of the axis, where no line is. Planted fault: write them over the bars."""
+    drawing = plots(statement)[3].svg
+    edge = float(re.findall(r'<clipPath id="[^"]+">\s*<rect x="([\d.]+)"', drawing)[0])
+    placed = re.findall(r'transform="translate\(([\d.]+) [\d.]+\)">([^<]*(?:audit|at least)[^<]*)</text>', drawing)
+    assert len(placed) == 6
+    for start, text in placed:
+        assert float(start) + 0.45 * 8.5 * len(text) < edge, text  # 0.45 em a letter, less than any of the page's fonts takes
 
 
 def test_a_contradicting_audit_is_drawn_in_another_colour(statement: Statement, make_audit: Any) -> None:

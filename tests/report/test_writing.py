@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tacit.models.finding import Basis, Finding
 from tacit.report import Statement
-from tacit.report.writing import confidence, evidence_of, flat, lower, share, total, upper, value_of
+from tacit.report.writing import confidence, counted, evidence_of, flat, granted, lower, share, spent, total, upper, value_of
 
 AMOUNTS = st.floats(min_value=1e-12, max_value=1e6)
 
@@ -21,10 +21,60 @@ def test_an_upper_bound_is_never_printed_smaller_nor_a_lower_bound_larger(value:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(3.0, "3"), (2.9963, "2.997"), (1e-5, "1e-5"), (0.0, "0"), (12345.6, "12350"), (0.5, "0.5")]
+    ("value", "text"),
+    [
+        (3.0, "3"),
+        (2.9963, "2.997"),
+        (2.999357, "2.9994"),  # not the 3 that was granted
+        (0.49996, "0.49996"),
+        (9.9996e-6, "9.9996e-6"),
+        (1e-5, "1e-5"),
+        (0.0, "0"),
+        (12345.6, "12350"),
+        (0.5, "0.5"),
+    ],
 )
 def test_upper_bounds_read_plainly(value: float, text: str) -> None:
     assert upper(value) == text
+
+
+@pytest.mark.parametrize(
+    ("granted_epsilon", "spent_epsilon", "texts"),
+    [
+        (3.0, 2.999357347, ("3", "2.9994")),
+        (2.718, 2.7179, ("2.718", "2.7179")),
+        (0.499868277, 0.499868277, ("0.499868277", "0.499868277")),
+        (0.499868277, 0.49986, ("0.499868277", "0.49986")),
+        (1.0, 0.0, ("1", "0")),
+    ],
+)
+def test_what_was_spent_never_reads_as_the_grant_unless_it_is(
+    statement: Statement, granted_epsilon: float, spent_epsilon: float, texts: tuple[str, str]
+) -> None:
+    """Planted fault: four digits for both."""
+    ledger = replace(statement.ledgers[0], granted_epsilon=granted_epsilon, spent_epsilon=spent_epsilon)
+    assert (granted(ledger), spent(ledger)) == texts
+
+
+def test_what_comes_twice_is_counted() -> None:
+    assert counted(["a", "b", "a"]) == ["a (2 times)", "b"]
+
+
+@pytest.mark.parametrize(
+    ("details", "verdict"),
+    [
+        (
+            {"contradicts": False, "runs": 1000},
+            ["not contradicted: only gross faults show at this number of runs (halved noise does not)"],
+        ),
+        ({"contradicts": False, "runs": 50_000}, ["not contradicted: only gross faults show at this number of runs"]),
+        ({"contradicts": False, "can_contradict": False}, ["too few runs to contradict this claim"]),
+        ({"contradicts": True}, ["contradicts the claim"]),
+        ({}, []),
+    ],
+)
+def test_an_audits_verdict_says_what_it_cannot_see(details: dict[str, object], verdict: list[str]) -> None:
+    assert evidence_of(Finding(kind="audit", name="a", value=0.8, basis=Basis.PUBLIC, unit="epsilon", details=details)) == verdict
 
 
 def test_shares_and_confidences_are_percentages() -> None:
@@ -72,4 +122,18 @@ def test_the_total_lists_what_has_no_epsilon(statement: Statement) -> None:
 
 
 def test_nested_settings_become_rows() -> None:
-    assert flat({"a": {"b": [1, 2]}, "c": None, "d": True}) == [("a.b", "1, 2"), ("c", "not stated"), ("d", "yes")]
+    nested: dict[str, object] = {
+        "a": {"b": [1, 2]},
+        "c": None,
+        "d": True,
+        "hidden": [],
+        "some_key": 1e-5,
+        "levels": {"yrs_married": 2},
+    }
+    assert flat(nested) == [
+        ("a: b", "1, 2"),
+        ("d", "yes"),
+        ("hidden layers", "none (logistic regression)"),
+        ("some key", "1e-5"),
+        ("level of blurring: yrs_married", "2"),  # a column keeps its name
+    ]

@@ -18,8 +18,9 @@ def test_the_report_says_where_public_values_come_from(tmp_path: Path) -> None:
     study(tmp_path, "bounds = [20, 80]", 'bounds = [20, 80]\norigin = "public: the law on pensions"')
     assert tacit("run", folder=tmp_path).code == 0
     page = (tmp_path / "runs/small/report/release.html").read_text()
-    assert "taken as public; public: the law on pensions" in page
-    assert "number of rows; categories of town; bounds of score; classes of ill" in page
+    assert "Taken as public: the law on pensions" in page
+    for what in ("number of rows", "categories of town", "bounds of score", "classes of ill"):
+        assert f"<li>{what}</li>" in page
 
 
 @pytest.mark.parametrize(

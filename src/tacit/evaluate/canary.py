@@ -113,7 +113,7 @@ class CanaryAudit:
             confidence=confidence,
             n=self.present,
             ceiling=self._ceiling(confidence),
-            assumption=f"twins independent of one another and trained as the released model was; {THREAT_MODEL}",
+            assumption=f"twins independent of one another, run by the claim's own sampler, mechanism and source; {THREAT_MODEL}",
             details={
                 "proved": self.guarantee.epsilon,
                 "delta": self.guarantee.delta,

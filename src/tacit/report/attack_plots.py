@@ -3,7 +3,7 @@
 from textwrap import wrap
 from typing import Any
 
-from tacit.models.finding import Finding
+from tacit.models.finding import Basis, Finding
 from tacit.report.drawing import COLOURS, svg
 from tacit.report.plot import Plot, last_step
 from tacit.report.reading import PRIVATE, Audit, audits, findings, model_of, numbers, pairs, proved_epsilon, strictest
@@ -85,11 +85,11 @@ def epsilon_line(statement: Statement) -> Plot | None:
     summary = f"Proved: at most {upper(proved)}. " + ". ".join(parts) + "."
     size = (4.9, 0.95 + 0.45 * len(found))
     drawing = svg(draw, name="epsilons", title="Proved and audited epsilon", summary=summary, size=size)
+    basis = strictest(audit.finding for audit in found)
     caption = (
-        "The proof bounds epsilon from above, each audit, on made-up rows, from below. "
+        f"The proof bounds epsilon from above, each audit{_on_rows(basis)} from below. "
         "Pale bars end at the most that audit could have shown."
     )
-    basis = strictest(audit.finding for audit in found)
     return Plot(step=last_step(statement, "audit"), svg=drawing, caption=caption, basis=basis)
 
 
@@ -100,6 +100,11 @@ def _draw_audit(axes: Any, at: int, audit: Audit) -> None:
         axes.plot([audit.ceiling], [at], color=COLOURS["muted"], marker="|", markersize=12)
     axes.plot([0, audit.lower], [at, at], color=colour, linewidth=5, solid_capstyle="butt")
     axes.plot([audit.lower], [at], color=colour, marker="o", markersize=7)
+
+
+def _on_rows(basis: Basis) -> str:
+    """Say that twins saw no private row, where that is so."""
+    return " on made-up rows" if basis is Basis.PUBLIC else ""
 
 
 def _told(audit: Audit) -> str:
@@ -133,7 +138,7 @@ def _histogram(statement: Statement, finding: Finding, edges: list[float], prese
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8.5)
 
     caption = (
-        "Twins trained on made-up rows, with and without one planted record. "
+        f"Twins trained{_on_rows(finding.basis)} with and without one planted record. "
         "The more the two hills overlap, the less an observer can tell."
     )
     drawing = svg(draw, name="twins", title="Scores of the audit's twins", summary=caption, size=(4.9, 2.4))

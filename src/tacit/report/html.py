@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 from typing import Any
 
-from tacit.models.finding import Finding
+from tacit.models.finding import Basis, Finding
 from tacit.report.cards import cards
+from tacit.report.details import shown_details, shown_name
 from tacit.report.editions import Edition, claims_hold, edition_of
 from tacit.report.headline import banners, meaning, totals
 from tacit.report.items import checklist
 from tacit.report.plot import Plot
 from tacit.report.plots import plots
-from tacit.report.reading import PLOTTED, number
-from tacit.report.statement import DatasetLedger, Statement, StepSection
+from tacit.report.scan_table import ScanTable, scan_table
+from tacit.report.statement import DatasetLedger, ListedEntry, Statement, StepSection
 from tacit.report.value_plots import spend_bar
-from tacit.report.words import CHAPTERS, CLOSING, GLOSSARY
-from tacit.report.writing import NOT_STATED, evidence_of, flat, lower, plain, total, upper, value_of
+from tacit.report.words import CHAPTERS, CLOSING, GLOSSARY, MADE_UP_ROWS, label
+from tacit.report.writing import NOT_STATED, counted, evidence_of, flat, granted, lower, plain, spent, upper, value_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +24,7 @@ class Row:
 
     name: str
     value: str
+    listed: list[str]
     evidence: str
     method: str
     assumption: str
@@ -37,11 +39,11 @@ class Chapter:
     id: str
     title: str
     about: str
+    columns: ScanTable | None
     rows: list[Row]
     plots: list[Plot]
     seconds: str
     settings: list[tuple[str, str]]
-    versions: list[tuple[str, str]]
 
 
 def page(original: Statement, edition: Edition) -> str:
@@ -54,7 +56,7 @@ def page(original: Statement, edition: Edition) -> str:
         loader=PackageLoader("tacit.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["drawing"] = Markup  # only for SVG that plots.py drew
-    environment.globals.update(upper=upper, lower=lower, total=total, NOT_STATED=NOT_STATED)
+    environment.globals.update(upper=upper, lower=lower, granted=granted, spent=spent, label=label, NOT_STATED=NOT_STATED)
     template = environment.get_template("report.html.j2")
     return template.render(**_context(original, shown, edition)) + "\n"
 
@@ -70,10 +72,12 @@ def _context(original: Statement, shown: Statement, edition: Edition) -> dict[st
         "cards": cards(shown, edition, stands=claims_hold(original)),
         "chapters": _chapters(shown, plots(shown)),
         "ledgers": [
-            (ledger, spend_bar(ledger, f"spend-{at}"), _entries(ledger)) for at, ledger in enumerate(shown.ledgers, start=1)
+            (ledger, spend_bar(ledger, f"spend-{at}"), _entries(ledger), _listed(ledger.not_dp), _listed(ledger.read_only))
+            for at, ledger in enumerate(shown.ledgers, start=1)
         ],
         "items": checklist(shown),
         "settings": flat(shown.settings),
+        "versions": _versions(shown.steps),
         "glossary": GLOSSARY,
         "closing": CLOSING,
     }
@@ -87,32 +91,56 @@ def _chapters(statement: Statement, drawn: list[Plot]) -> list[Chapter]:
 
 def _chapter(at: int, step: StepSection, drawn: list[Plot]) -> Chapter:
     title, about = CHAPTERS.get(step.name, (step.name.replace("-", " ").capitalize(), ""))
+    if any(finding.kind == "audit" and finding.basis is Basis.PUBLIC for finding in step.findings):
+        about = f"{about} {MADE_UP_ROWS}".strip()
     return Chapter(
         id=f"step-{at}",
         title=step.title or title,
         about=about,
-        rows=[_row(finding) for finding in step.findings],
+        columns=scan_table([finding for finding in step.findings if finding.kind == "personal-data"]),
+        rows=[_row(finding) for finding in step.findings if finding.kind != "personal-data"],
         plots=drawn,
         seconds="" if step.seconds is None else plain(step.seconds, 3),
         settings=flat(step.settings),
-        versions=flat(step.versions),
     )
 
 
 def _row(finding: Finding) -> Row:
-    told = {key: value for key, value in finding.details.items() if key not in PLOTTED or number(value) is not None}
-    if finding.ceiling is not None:
-        told = {"most this method could show": finding.ceiling, **told}
+    value = value_of(finding)
+    parts = [part.strip() for part in value.split("; ")] if isinstance(finding.value, str) else []
     return Row(
-        name=finding.name,
-        value=value_of(finding),
+        name=shown_name(finding),
+        value=value,
+        listed=parts if len(parts) > 1 else [],
         evidence=" · ".join(evidence_of(finding)),
-        method=finding.method,
+        method="" if finding.value is None else finding.method,  # the evidence says why a number is missing
         assumption=finding.assumption,
         basis=finding.basis.value,
-        details=flat(told),
+        details=shown_details(finding),
     )
 
 
 def _entries(ledger: DatasetLedger) -> list[tuple[Any, list[tuple[str, str]]]]:
     return [(entry, flat(entry.event)) for entry in ledger.dp]
+
+
+def _listed(entries: tuple[ListedEntry, ...]) -> list[tuple[str, list[list[tuple[str, str]]]]]:
+    """Return each listed text once, with how often it came and the details of each time."""
+    texts = [entry.what for entry in entries]
+    details = {what: [flat(entry.details) for entry in entries if entry.what == what and entry.details] for what in texts}
+    return list(zip(counted(texts), details.values(), strict=True))
+
+
+def _versions(steps: tuple[StepSection, ...]) -> list[tuple[str, str]]:
+    """Return the software that ran, each once; where steps ran with different versions, which step with which."""
+    ran: dict[str, dict[str, list[str]]] = {}
+    for step in steps:
+        for software, version in step.versions.items():
+            ran.setdefault(software, {}).setdefault(version, []).append(step.name)
+    return [
+        (
+            software,
+            next(iter(by)) if len(by) == 1 else "; ".join(f"{version} ({', '.join(names)})" for version, names in by.items()),
+        )
+        for software, by in ran.items()
+    ]

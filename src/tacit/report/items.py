@@ -275,7 +275,8 @@ def _verdict(found: list[Audit]) -> str:
     """Say what the audits that may contradict the claim found, on what rows, and what they cannot see."""
     if any(audit.contradicts for audit in found):
         return "The claim is contradicted."
-    if not any(audit.acted_on for audit in found):
-        return "None of them is sure enough to contradict the claim."
-    runs = [number(audit.finding.details.get("runs")) for audit in found if audit.acted_on]
+    able = [audit for audit in found if audit.acted_on and audit.finding.details.get("can_contradict") is not False]
+    if not able:
+        return "None of them could have contradicted the claim."
+    runs = [number(audit.finding.details.get("runs")) for audit in able]
     return f"Not contradicted; {gross_faults(max((many for many in runs if many is not None), default=None))}."

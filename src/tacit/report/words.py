@@ -36,13 +36,17 @@ CHAPTERS: dict[str, tuple[str, str]] = {
     "audit": (
         "Auditing the promise",
         "The training is run many times with and without one planted record, by the plan's own sampler, clipping, noise "
-        "and source of randomness, on made-up rows: it tests the sampler, clipping, noise and accounting, "
-        "not how the private rows were read. What an observer can tell apart bounds the epsilon of what ran from below; "
+        "and source of randomness. What an observer can tell apart bounds the epsilon of what ran from below; "
         "a bound above the proved epsilon would make the promise false. Not contradicted is not confirmed: "
         "at a thousand runs a side only gross faults show, such as missing noise; halved noise does not.",
     ),
 }
 """Step name -> (usual title, what the chapter is about)."""
+
+MADE_UP_ROWS = (
+    "It runs on made-up rows: it tests the sampler, clipping, noise and accounting, not how the private rows were read."
+)
+"""Said of an audit whose findings are public, since its twins then saw no private row."""
 
 LABELS: dict[str, str] = {
     "absent": "runs without the record",
@@ -110,7 +114,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     (
         "Proved and audited",
-        "The proof bounds epsilon from above. The audit measures what ran, on made-up rows, and bounds it from below "
+        "The proof bounds epsilon from above. The audit runs the same procedure many times and bounds its epsilon from below, "
         "with the stated confidence.",
     ),
     (

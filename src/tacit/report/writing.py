@@ -20,7 +20,7 @@ def upper(value: float, digits: int = 4) -> str:
     """
     for more in range(digits, digits + 6):
         text = _rounded(value, more, ROUND_CEILING)
-        if len(Decimal(text).as_tuple().digits) >= digits or Decimal(text) == Decimal(repr(float(value))):
+        if len(Decimal(text).normalize().as_tuple().digits) >= digits or Decimal(text) == Decimal(repr(float(value))):
             break
     return text
 
@@ -70,17 +70,19 @@ def evidence_of(finding: Finding) -> list[str]:
 
 def gross_faults(runs: float | None) -> str:
     """Say what an audit with so many runs a side cannot see, beside its verdict."""
-    halved = " (halved noise does not)" if runs is not None and runs <= 1000 else ""
+    halved = " (halved noise does not)" if runs is not None and 1 < runs <= 1000 else ""
     return f"only gross faults show at this number of runs{halved}"
 
 
 def _verdict(finding: Finding) -> list[str]:
     """Write whether an audit contradicts the claim; nothing for an audit that is shown, not acted on."""
     details = finding.details
-    if finding.kind != "audit" or not isinstance(details.get("contradicts"), bool) or details.get("can_contradict") is False:
+    if finding.kind != "audit" or not isinstance(details.get("contradicts"), bool):
         return []
     if details["contradicts"]:
         return ["contradicts the claim"]
+    if details.get("can_contradict") is False:
+        return ["too few runs to contradict this claim"]
     return [f"not contradicted: {gross_faults(number(details.get('runs')))}"]
 
 
