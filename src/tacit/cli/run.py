@@ -49,14 +49,16 @@ def show(finished: "Run") -> None:
 def refuse_contradicted(finished: "Run") -> None:
     """Raise ClaimContradicted when an audit of this run contradicts what was promised."""
     from tacit.errors import ClaimContradicted
+    from tacit.report.writing import lower, upper
 
     for record in finished.records.values():
         for finding in record.findings:
             if finding.kind == "audit" and finding.details.get("contradicts") is True:
+                found, claimed = lower(float(finding.value or 0)), upper(finding.details["proved"])
                 raise ClaimContradicted(
-                    f"the audit proves epsilon >= {finding.value:.2f} at confidence {finding.confidence!r}, and the claim is epsilon "
-                    f"<= {finding.details['proved']:.2f}. The claim is false: what ran is not what was accounted. Release nothing of this "
-                    "run, and look at the source of randomness and the clipping first."
+                    f"the audit proves epsilon >= {found} at confidence {finding.confidence!r}, and the claim is epsilon <= {claimed}. The "
+                    "claim is false: what ran is not what was accounted. Release nothing of this run, and look at the source of "
+                    "randomness, the sampler and the clipping."
                 )
 
 
