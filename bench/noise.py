@@ -47,6 +47,8 @@ def measure(quick: bool) -> list[Row]:
         row("rounded_normal, on the grid", cpu["grid"], unit),
         row("rounded_normal, on the grid / torch", cpu["grid"] / cpu["torch"], "ratio", goal=2.5, peer=peer),
         row("normal into fresh memory / torch into fresh memory", cpu["fresh"] / cpu["torch fresh"], "ratio", peer=peer),
+        row("normal, one thread, wall time", wall["one"], "s"),
+        row("normal, two threads, wall time", wall["two"], "s"),
         row("normal, two threads / one thread, wall time", wall["two"] / wall["one"], "ratio"),
     ]
 

@@ -7,6 +7,7 @@ import os
 import struct
 import threading
 import time
+from abc import ABC, abstractmethod
 from typing import NoReturn, Protocol
 
 import numpy as np
@@ -52,7 +53,26 @@ class Source(Protocol):
         ...
 
 
-class OsSource:
+class _Keyed(ABC):
+    """A source that draws every release from a keystream of its own; what differs is where the key comes from."""
+
+    @abstractmethod
+    def _stream(self) -> Keystream:
+        """Return the keystream of one release, under a key that no other release has."""
+
+    def uniform_words(self, count: int) -> NDArray[np.uint64]:
+        return _uniform(self._stream(), count)
+
+    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        return _normal(self._stream(), count, threads, out)
+
+    def rounded_normal(
+        self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        return _rounded(self._stream(), count, scale, step, threads, out)
+
+
+class OsSource(_Keyed):
     """The production source: AES-256-CTR under a fresh key for every release. It cannot be seeded.
 
     A release's key is HKDF-Expand (RFC 5869, one block of SHA-256) of a root key from the operating system over 32 fresh
@@ -74,17 +94,6 @@ class OsSource:
         """Return a source whose root key the operating system drew just now."""
         return cls()
 
-    def uniform_words(self, count: int) -> NDArray[np.uint64]:
-        return _uniform(self._stream(), count)
-
-    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        return _normal(self._stream(), count, threads, out)
-
-    def rounded_normal(
-        self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float64]:
-        return _rounded(self._stream(), count, scale, step, threads, out)
-
     def _stream(self) -> Keystream:
         here = struct.pack("<QQQQ", os.getpid(), threading.get_ident(), next(self._releases), time.time_ns())
         info = b"tacit noise release" + os.urandom(32) + here
@@ -100,7 +109,7 @@ class OsSource:
         return "OsSource()"
 
 
-class SeededSource:
+class SeededSource(_Keyed):
     """FOR TESTS AND SIMULATIONS ONLY: the same seed gives the same noise, so this noise protects nobody.
 
     Anyone who knows or guesses the seed subtracts the noise. Same code as the production source behind the key.
@@ -115,17 +124,6 @@ class SeededSource:
             raise ConfigError(f"a test seed is a whole number, got {seed!r}. For noise that protects use OsSource.from_os().")
         self._seed = seed
         self._releases = itertools.count()
-
-    def uniform_words(self, count: int) -> NDArray[np.uint64]:
-        return _uniform(self._stream(), count)
-
-    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        return _normal(self._stream(), count, threads, out)
-
-    def rounded_normal(
-        self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float64]:
-        return _rounded(self._stream(), count, scale, step, threads, out)
 
     def _stream(self) -> Keystream:
         text = f"{self._seed} {next(self._releases)}".encode()
