@@ -72,6 +72,13 @@ def test_init_never_overwrites_a_study(table: Path) -> None:
     assert (table / "study.toml").read_text() == "mine"
 
 
+def test_init_into_a_folder_that_is_not_there_names_the_file_that_was_asked_for(table: Path) -> None:
+    answer = tacit("init", "people.csv", "--out", "nowhere/study.toml", folder=table)
+    assert answer.code == 1
+    assert "nowhere/study.toml" in answer.error
+    assert "Traceback" not in answer.error
+
+
 def test_init_of_a_missing_table(tmp_path: Path) -> None:
     answer = tacit("init", "none.csv", folder=tmp_path)
     assert answer.code == 1

@@ -55,8 +55,10 @@ def main() -> None:
     except OSError as error:
         if error.errno in _FULL:
             _fail(f"the disk is full or a limit on file size was reached ({error.filename or 'unnamed file'}). {_KEPT}", 1)
-        place = str(error.filename or "").removesuffix(".partial")
-        _fail(f"{error.strerror or error}: {place}. Nothing was written. Correct the path or its permissions and try again.", 1)
+        _fail(
+            f"{error.strerror or error}: {error.filename or ''}. Nothing was written. Correct the path or its permissions and try again.",
+            1,
+        )
     if code == _INTERRUPTED:
         _fail(
             "Interrupted. Finished steps are kept, nothing half-written stays; run the same command again to resume.",

@@ -36,7 +36,14 @@ def link(complete: Path, path: Path) -> bool:
 
 
 def write_beside(path: Path, content: bytes) -> Path:
-    """Return a new synced file with this content in the same folder."""
+    """Return a new synced file with this content in the same folder. An OSError names `path`, which is what a reader knows."""
+    try:
+        return _write_beside(path, content)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def _write_beside(path: Path, content: bytes) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
