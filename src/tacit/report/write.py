@@ -1,10 +1,10 @@
 """Writes the two editions of a report, each as HTML and JSON, whole or not at all."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from tacit.errors import RunError
+from tacit.privacy.ledger import durable
 from tacit.report.document import document
 from tacit.report.editions import Edition
 from tacit.report.html import page
@@ -36,7 +36,7 @@ def write_report(statement: Statement, folder: Path | str) -> ReportPaths:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, (text, mode) in texts.items():
-            _replace(path, text.encode("utf-8", "backslashreplace"), mode)
+            durable.replace(path, text.encode("utf-8", "backslashreplace"), mode=mode)
     except OSError as error:
         raise RunError(
             f"the report could not be written to {folder}: {error.strerror or error}. What stood there before is unharmed. "
@@ -44,18 +44,3 @@ def write_report(statement: Statement, folder: Path | str) -> ReportPaths:
         ) from error
     names = [folder / name for name in ("custodian.html", "release.html", "custodian.json", "release.json")]
     return ReportPaths(custodian_html=names[0], release_html=names[1], custodian_json=names[2], release_json=names[3])
-
-
-def _replace(path: Path, content: bytes, mode: int) -> None:
-    """Put a file in place of another in one move, so that a reader sees the old one or the new one."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise

@@ -5,9 +5,9 @@ import secrets
 from pathlib import Path
 
 
-def replace(path: Path, content: bytes) -> None:
-    """Atomically give the file this content; on disk, folder entry included, when it returns. Mode 0600."""
-    temporary = write_beside(path, content)
+def replace(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Atomically give the file this content; on disk, folder entry included, when it returns."""
+    temporary = write_beside(path, content, mode)
     try:
         os.replace(temporary, path)
     except BaseException:
@@ -35,17 +35,17 @@ def link(complete: Path, path: Path) -> bool:
     return True
 
 
-def write_beside(path: Path, content: bytes) -> Path:
+def write_beside(path: Path, content: bytes, mode: int = 0o600) -> Path:
     """Return a new synced file with this content in the same folder. An OSError names `path`, which is what a reader knows."""
     try:
-        return _write_beside(path, content)
+        return _write_beside(path, content, mode)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from None
 
 
-def _write_beside(path: Path, content: bytes) -> Path:
+def _write_beside(path: Path, content: bytes, mode: int) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
