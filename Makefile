@@ -18,14 +18,14 @@ test-full: $(VENV)/.test lint
 	@TACIT_REQUIRE=chromium,data $(BIN)/python -m pytest -n 2 -m 'slow or not slow'
 
 lint: $(VENV)/.test
-	@$(BIN)/ruff check src tests bench
-	@$(BIN)/ruff format --check src tests bench
+	@$(BIN)/ruff check src tests bench examples
+	@$(BIN)/ruff format --check src tests bench examples
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
 bench: $(VENV)/.test
 	@mkdir -p runs
-	@for one in startup noise ledger accounting tables audit; do $(BIN)/python bench/$$one.py --json runs/bench-$$one.json || exit 1; done
+	@for one in startup noise ledger accounting tables audit training; do $(BIN)/python bench/$$one.py --json runs/bench-$$one.json || exit 1; done
 
 # Removes what the demo and the studies left, ledgers included: what was spent is forgotten, so only for made-up or public data.
 clean:

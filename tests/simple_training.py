@@ -12,7 +12,7 @@ from tacit.privacy.guarantee import Guarantee
 from tacit.privacy.ledger import Ledger, Reservation
 from tacit.privacy.mechanisms.gaussian import Gaussian
 from tacit.privacy.pricing import price
-from tacit.train.plan import Plan
+from tacit.train.plan import _SOLVED, Plan
 from tacit.train.torch.private import PrivateTraining
 
 QUIET = 1e-9
@@ -26,7 +26,9 @@ def plan(
     event = PoissonSampled(probability=batch_size / n, event=Gaussian(noise_multiplier=noise).event())
     promise = Guarantee(epsilon=1.0, delta=1e-5)
     block = Block(event=event, steps=steps, spare_steps=spare, checkpoint_every=every, guarantee=promise)
-    return Plan(n=n, batch_size=batch_size, clip_norm=clip_norm, block=block, parameters=10**6)
+    made_up = Plan(n=n, batch_size=batch_size, clip_norm=clip_norm, block=block, parameters=10**6)
+    _SOLVED.add(made_up)  # else it would be refused: it claims less than it costs
+    return made_up
 
 
 def priced(n: int, batch_size: int, *, steps: int, noise: float = 1.0, every: int = 1, spare: int = 0) -> Plan:

@@ -24,6 +24,15 @@ STEPS = "tests/privacy/ledger/test_reservation.py::"
 
 ON_DISK = LEDGER + "test_a_charge_is_on_disk_when_reserve_returns"
 CLAIMED = STEPS + "test_every_step_is_claimed_on_disk_before_it_runs"
+CUSTODIAN = "tests/train/local/test_custodian.py::"
+PAID_RELEASES = "tests/train/linear/test_releases.py::"
+CHARGED = "tests/train/test_make_private.py::test_the_plan_is_charged_before_the_first_batch_and_not_before"
+REPLAYED = "tests/contracts/test_charges.py::test_every_replayed_step_is_claimed_before_it_is_released"
+EVERY_STEP = "tests/contracts/test_charges.py::test_every_step_of_a_training_is_claimed_before_it_is_released"
+SHOWN_LOSS = (
+    "tests/train/test_loop.py::test_C17_a_loss_of_private_rows_is_shown_only_when_asked_for_by_name_and_stands_in_the_ledger"
+)
+
 ANCHORED = ANCHOR + "test_every_row_is_anchored_before_its_caller_may_rely_on_it"
 PAID_FIRST = TRAINER + "test_the_block_is_paid_for_before_a_row_is_read"
 
@@ -48,7 +57,7 @@ class Charge:
 
 
 _L, _R, _S = "privacy/ledger/ledger.py", "privacy/ledger/reservation.py", "privacy/ledger/store.py"
-_F, _P, _T = "privacy/ledger/founding.py", "train/torch/private.py", "train/trainer.py"
+_F, _P, _Y = "privacy/ledger/founding.py", "train/torch/private.py", "train/paying.py"
 
 CHARGES = (
     Charge("study/steps/scan.py", "_work", "run.charge", 1, "None", WALK),
@@ -57,39 +66,62 @@ CHARGES = (
     Charge("study/steps/evaluate.py", "_work", "run.charge", 1, "None", WALK),
     Charge("study/steps/attack.py", "_work", "run.charge", 1, "None", WALK),
     Charge("study/run.py", "Run.charge", "self.ledger.record", 1, "None", WALK),
-    Charge(_T, "Trainer.fit.pay", "ledger.reserve", 1, FREE.format("self.plan"), PAID_FIRST),
+    Charge(_Y, "Payment.reserve", "self.ledger.reserve", 1, FREE.format("plan"), CHARGED),
+    Charge(_Y, "Payment.resume", "self.reserve", 1, FREE.format("plan"), EVERY_STEP),
+    Charge(_Y, "Payment.resume", "self.ledger.resume", 1, FREE.format("plan"), REPLAYED),
+    Charge(_Y, "Payment.record", "self.ledger.record", 1, "None", SHOWN_LOSS),
+    Charge(_P, "PrivateTraining._next", "reservation.count_step", 1, "None", EVERY_STEP),
     Charge(
-        _T,
-        "Trainer.fit.pay",
-        "_resume",
+        _P,
+        "PrivateTraining._paid",
+        "self._pay",
         1,
         FREE.format("self.plan"),
-        TRAINER + "test_a_block_used_up_without_a_checkpoint_trains_nothing",
+        "tests/contracts/test_parameters.py::test_every_argument_of_a_private_training_counts",
     ),
+    Charge(_P, "PrivateTraining._paid", "self._pay.reserve", 1, FREE.format("self.plan"), PAID_FIRST),
+    Charge(_P, "PrivateTraining._paid", "self._pay.resume", 1, FREE.format("self.plan"), EVERY_STEP),
+    Charge(_P, "PrivateTraining.record", "self._payment().record", 1, "None", SHOWN_LOSS),
+    Charge("train/torch/loop.py", "fit", "private.record", 1, "None", SHOWN_LOSS),
     Charge(
-        _T,
-        "_resume",
-        "ledger.resume",
+        "train/releases.py",
+        "Releases.__enter__",
+        "self.ledger.reserve",
         1,
-        FREE.format("plan"),
-        "tests/contracts/test_charges.py::test_every_replayed_step_is_claimed_before_it_is_released",
+        FREE.format("self"),
+        PAID_RELEASES + "test_nothing_is_released_that_was_not_paid_for",
     ),
-    Charge(_P, "PrivateTraining.batches", "self._pay", 1, FREE.format("self.plan"), PAID_FIRST),
     Charge(
-        _P,
-        "PrivateTraining.batches",
-        "reservation.count_step",
+        "train/releases.py",
+        "Releases.release",
+        "self._reservation.count_step",
         1,
         "None",
-        "tests/contracts/test_charges.py::test_every_step_of_a_training_is_claimed_before_it_is_released",
+        PAID_RELEASES + "test_nothing_is_released_that_was_not_paid_for",
     ),
     Charge(
-        _P,
-        "make_private.pay",
+        "train/sklearn/regressor.py",
+        "PrivateRegressor._trained.pay",
         "ledger.reserve",
         1,
         FREE.format("plan"),
-        "tests/train/test_make_private.py::test_the_plan_is_charged_before_the_first_batch_and_not_before",
+        "tests/train/test_sklearn_estimators.py::test_a_fit_costs_what_it_says_and_the_ledger_says_what_for[PrivateRegressor]",
+    ),
+    Charge(
+        "train/local/custodian.py",
+        "paid_reports",
+        "ledger.reserve",
+        1,
+        FREE.format("type('Paid', (), {'block': block})"),
+        CUSTODIAN + "test_the_charge_is_on_disk_before_the_first_report_and_covers_every_row",
+    ),
+    Charge(
+        "train/local/custodian.py",
+        "paid_reports",
+        "reservation.count_step",
+        1,
+        "None",
+        CUSTODIAN + "test_the_one_paid_step_is_counted_before_the_block_is_entered",
     ),
     Charge(
         _L,

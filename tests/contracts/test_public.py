@@ -22,11 +22,15 @@ PACKAGES = (
     "tacit.noise",
     "tacit.privacy",
     "tacit.privacy.ledger",
+    "tacit.privacy.local",
     "tacit.privacy.mechanisms",
     "tacit.report",
     "tacit.study",
     "tacit.tables",
     "tacit.train",
+    "tacit.train.local",
+    "tacit.train.torch.convolution",
+    "tacit.train.torch.processes",
 )
 PUBLIC = [(package, name) for package in PACKAGES for name in importlib.import_module(package).__all__ if name != "__version__"]
 LONGEST_LINE, LONGEST_MODULE, LONGEST_FUNCTION = 130, 450, 70

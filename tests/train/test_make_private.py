@@ -117,7 +117,7 @@ def test_every_parameter_changes_an_output_an_event_or_a_refusal(ledger: Ledger)
     outcome(budget="people", request_id="named")
     assert ledger.spent("people") != spent
     assert ledger.find("named") is not None
-    with pytest.raises(AttributeError):
+    with pytest.raises(ConfigError):
         outcome(ledger=None)
 
 

@@ -129,7 +129,7 @@ def test_another_plan_or_budget_may_not_continue_a_block(ledger: Ledger, tmp_pat
 
 def test_a_block_that_claims_less_than_it_costs_is_refused(ledger: Ledger) -> None:
     with pytest.raises(ConfigError, match="cost"):
-        Trainer(plan=plan(400, 80, steps=20, noise=0.5), network=Network())
+        Trainer(plan=replace(plan(400, 80, steps=20, noise=0.5), parameters=1000), network=Network())
 
 
 def test_a_plan_for_users_is_refused_while_rows_are_drawn() -> None:

@@ -76,19 +76,37 @@ class GridVector:
         object.__setattr__(self, "units", units)
 
     @classmethod
-    def from_sum(cls, total: NDArray[np.float64], clip_norm: float) -> "GridVector":
+    def from_sum(cls, total: NDArray[np.float64], clip_norm: float, *, dimension: int | None = None) -> "GridVector":
         """Round a sum to the grid of its clip norm and dimension: units = round(total / g).
 
-        total     -- shape (d,), float64, d >= 1: a sum whose contributions were clipped to clip_target(clip_norm) and added in
-                     float64; see tacit.noise.sensitivity for what is proved then. Never changed.
+        total     -- shape (d,), float64, d >= 1: a sum whose contributions were clipped to clip_target(clip_norm) and added as
+                     tacit.noise.sensitivity proves. Never changed.
         clip_norm -- C, same unit.
+        dimension -- of the whole vector, when total is a piece of it: the grid is the whole vector's. len(total) by default.
         Raises PrivacyError when a value is not finite or has 2^52 steps or more.
         """
         _check_vector(total)
-        step = grid_step(clip_norm, len(total))
+        if dimension is not None and dimension < len(total):
+            raise ShapeError(
+                f"a piece of {len(total)} values cannot belong to a vector of {dimension}. Give the whole vector's length."
+            )
+        step = grid_step(clip_norm, len(total) if dimension is None else dimension)
         with np.errstate(over="ignore"):  # an overflow becomes an infinity, which is refused
             units = total * (1.0 / step)
-        return cls(units=np.rint(units, out=units), step=step, clip_norm=clip_norm)
+        np.rint(units, out=units)
+        return cls._of_integers(units, step, clip_norm)
+
+    @classmethod
+    def _of_integers(cls, units: NDArray[np.float64], step: float, clip_norm: float) -> "GridVector":
+        """Return the vector of integers that are known to be integers, in memory of their own: only their size is checked."""
+        if len(units):
+            _check_size(float(units.min()), float(units.max()))
+        units += 0.0
+        units.flags.writeable = False
+        made = object.__new__(cls)
+        for name, value in (("units", units), ("step", step), ("clip_norm", clip_norm)):
+            object.__setattr__(made, name, value)
+        return made
 
     @property
     def values(self) -> NDArray[np.float64]:
@@ -104,7 +122,20 @@ class GridVector:
                 f"grid vectors are added on one grid only: (step, clip norm, shape) are {mine} and {theirs}. "
                 "Round both sums with the same clip norm and dimension."
             )
-        return GridVector(units=self.units + other.units, step=self.step, clip_norm=self.clip_norm)
+        return GridVector._of_integers(self.units + other.units, self.step, self.clip_norm)
+
+    def plus_noise(self, noise: NDArray[np.float64]) -> "GridVector":
+        """Return this vector plus noise that a source rounded to integers, shape (d,); the noise's memory becomes the result's.
+
+        Raises PrivacyError for noise off the grid, ShapeError for another length.
+        """
+        _check_vector(noise)
+        if noise.shape != self.units.shape:
+            raise ShapeError(f"noise has shape {noise.shape}, and the vector {self.units.shape}. Draw one value for each.")
+        for start in range(0, len(noise), _PIECE):
+            _check_units(noise[start : start + _PIECE])
+        noise += self.units
+        return GridVector._of_integers(noise, self.step, self.clip_norm)
 
 
 def _checked_clip_norm(clip_norm: float) -> Fraction:
@@ -114,15 +145,20 @@ def _checked_clip_norm(clip_norm: float) -> Fraction:
 
 
 def _check_units(units: NDArray[np.float64]) -> None:
-    if not np.all(np.abs(units) < _LARGEST_UNIT):  # also refuses NaN
-        raise PrivacyError(
-            "a vector has values that are not finite or too large for its grid (2^52 steps or more). Rounding would not be "
-            "exact, so nothing was released. Check that every contribution is clipped and non-finite ones count as zero."
-        )
+    if len(units):
+        _check_size(float(units.min()), float(units.max()))
     if not np.array_equal(np.rint(units), units):
         raise PrivacyError(
             "a vector has values off its grid. Their low bits could name the input, so nothing was released. "
             "Build it with GridVector.from_sum(total, clip_norm)."
+        )
+
+
+def _check_size(least: float, most: float) -> None:
+    if not (least > -_LARGEST_UNIT and most < _LARGEST_UNIT):  # also refuses NaN, which either of the two then is
+        raise PrivacyError(
+            "a vector has values that are not finite or too large for its grid (2^52 steps or more). Rounding would not be "
+            "exact, so nothing was released. Check that every contribution is clipped and non-finite ones count as zero."
         )
 
 

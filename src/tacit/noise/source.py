@@ -124,10 +124,22 @@ class SeededSource(_Keyed):
             raise ConfigError(f"a test seed is a whole number, got {seed!r}. For noise that protects use OsSource.from_os().")
         self._seed = seed
         self._releases = itertools.count()
+        self._branch = 0
 
     def _stream(self) -> Keystream:
-        text = f"{self._seed} {next(self._releases)}".encode()
-        return Keystream(bytearray(hmac.digest(b"tacit TEST SOURCE, NOT PRIVATE", text, "sha256")))
+        text = f"{self._seed} {next(self._releases)}" + (f" branch {self._branch}" if self._branch else "")
+        return Keystream(bytearray(hmac.digest(b"tacit TEST SOURCE, NOT PRIVATE", text.encode(), "sha256")))
+
+    def state(self) -> dict[str, NDArray[np.float64]]:
+        """Return which release comes next, for the checkpoint of a test that must repeat. Not while another thread draws."""
+        following = next(self._releases)
+        self._releases = itertools.count(following)
+        return {"position": np.array([float(self._branch), float(following)])}
+
+    def restore(self, state: dict[str, NDArray[np.float64]], *, branch: int = 0) -> None:
+        """Go on after a checkpoint, as if uninterrupted; or, with a branch > 0 that no other run has, by draws never made before."""
+        before, following = (int(value) for value in state["position"])
+        self._branch, self._releases = (branch, itertools.count()) if branch else (before, itertools.count(following))
 
     def __repr__(self) -> str:
         return f"SeededSource({self._seed}, FOR TESTS AND SIMULATIONS ONLY, PROTECTS NOBODY)"

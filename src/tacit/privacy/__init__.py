@@ -7,15 +7,28 @@ if TYPE_CHECKING:
     from tacit.privacy.accounting import delta, epsilon
     from tacit.privacy.block import Block
     from tacit.privacy.calibration import noise_multiplier_for, steps_for
-    from tacit.privacy.events import Composed, Event, GaussianEvent, PoissonSampled, Repeated, event_from_json, event_to_json
+    from tacit.privacy.events import (
+        Composed,
+        Event,
+        GaussianEvent,
+        LocalRandomized,
+        MatrixEvent,
+        PoissonSampled,
+        Repeated,
+        event_from_json,
+        event_to_json,
+    )
     from tacit.privacy.guarantee import Guarantee, Neighbours
     from tacit.privacy.ledger import Budget, Head, Ledger, Reservation, Verification, export, verify
     from tacit.privacy.mechanisms import Gaussian
     from tacit.privacy.pricing import price
+    from tacit.privacy.strategies import Banded, Buffered, Tree
 
 _PUBLIC = {
+    "Banded": "strategies",
     "Block": "block",
     "Budget": "ledger",
+    "Buffered": "strategies",
     "Composed": "events",
     "Event": "events",
     "Gaussian": "mechanisms",
@@ -23,10 +36,13 @@ _PUBLIC = {
     "Guarantee": "guarantee",
     "Head": "ledger",
     "Ledger": "ledger",
+    "LocalRandomized": "events",
+    "MatrixEvent": "events",
     "Neighbours": "guarantee",
     "PoissonSampled": "events",
     "Repeated": "events",
     "Reservation": "ledger",
+    "Tree": "strategies",
     "Verification": "ledger",
     "delta": "accounting",
     "epsilon": "accounting",
@@ -40,8 +56,10 @@ _PUBLIC = {
 }
 
 __all__ = [
+    "Banded",
     "Block",
     "Budget",
+    "Buffered",
     "Composed",
     "Event",
     "Gaussian",
@@ -49,10 +67,13 @@ __all__ = [
     "Guarantee",
     "Head",
     "Ledger",
+    "LocalRandomized",
+    "MatrixEvent",
     "Neighbours",
     "PoissonSampled",
     "Repeated",
     "Reservation",
+    "Tree",
     "Verification",
     "delta",
     "epsilon",

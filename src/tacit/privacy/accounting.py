@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tacit.errors import ConfigError
-from tacit.privacy.events import Composed, Event, GaussianEvent, PoissonSampled, Repeated
+from tacit.privacy.events import Composed, Event, GaussianEvent, LocalRandomized, MatrixEvent, PoissonSampled, Repeated
+from tacit.privacy.participation import matrix_releases
 
 __all__ = ["Curve", "Method", "check_delta", "curve", "delta", "epsilon"]
 
@@ -71,6 +72,8 @@ def epsilon(event: Event, delta: float, method: Method = "pld") -> float:
     Seconds: 0.05 to 0.3 for training plans of 100 to 10,000 steps; up to 3 for sampling probabilities under 1e-3.
     Raises ConfigError for a delta out of range, an unknown method or event, and when no finite epsilon holds.
     """
+    if isinstance(event, LocalRandomized):
+        return event.epsilon  # pure: it holds at every delta, 0 included
     check_delta(delta)
     found = curve(event, method)
     value = found.epsilon(delta)
@@ -93,6 +96,8 @@ def delta(event: Event, epsilon: float, method: Method = "pld") -> float:
     """
     if not (isinstance(epsilon, int | float) and 0 <= epsilon < math.inf):
         raise ConfigError(f"epsilon must be a finite number >= 0, got {epsilon!r}: it bounds a likelihood ratio. Try 1.0.")
+    if isinstance(event, LocalRandomized):  # binary randomized response is the worst (Kairouz et al. 2015, arXiv:1311.0776)
+        return max(0.0, -math.expm1(epsilon - event.epsilon)) / (1 + math.exp(-event.epsilon))
     return curve(event, method).delta(epsilon)
 
 
@@ -179,6 +184,9 @@ def _flat(event: Event, times: int) -> Iterator[tuple[float, float, int]]:
             yield noise, 1.0, times
         case PoissonSampled(probability=probability, event=inner):
             yield inner.noise_multiplier, probability, times
+        case MatrixEvent():
+            noise, probability, count = matrix_releases(event)
+            yield noise, probability, times * count
         case Repeated(event=inner, count=count):
             yield from _flat(inner, times * count)
         case Composed(events=events):
@@ -187,7 +195,7 @@ def _flat(event: Event, times: int) -> Iterator[tuple[float, float, int]]:
         case _:
             raise ConfigError(
                 f"{type(event).__name__} is not an event with a proved price: a number for it would be a guess. "
-                "Use GaussianEvent, PoissonSampled, Repeated or Composed."
+                "Use GaussianEvent, PoissonSampled, MatrixEvent, Repeated or Composed."
             )
 
 

@@ -13,8 +13,20 @@ from numbers import Real
 from typing import Any
 
 from tacit.errors import ConfigError, LedgerError
+from tacit.privacy.strategies import Banded, Buffered, Strategy, Tree, strategy_from_json, strategy_to_json
 
-__all__ = ["Composed", "Event", "GaussianEvent", "PoissonSampled", "Repeated", "event_from_json", "event_to_json"]
+__all__ = [
+    "Composed",
+    "Event",
+    "GaussianEvent",
+    "LocalRandomized",
+    "MatrixEvent",
+    "PoissonSampled",
+    "Repeated",
+    "StepEvent",
+    "event_from_json",
+    "event_to_json",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +74,71 @@ class PoissonSampled:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class MatrixEvent:
+    """A whole run whose units take part at most once in a period, and whose noise may be correlated between steps.
+
+    noise_multiplier -- s.d. of one raw draw / clip norm; > 0 and finite.
+    strategy         -- how noise is correlated; Banded((1.0,)) is independent noise.
+    steps            -- length of the run; >= 1. It is released as a whole or any part of it.
+    period           -- b >= 1: a unit takes part in steps i, i + b, ... only, i independent of the data.
+    probability      -- chance, by a coin of its own, of each such participation; None when it always happens. Sampled noise must be
+                        banded, with at most `period` bands.
+    replays          -- how often a window of at most `replay_steps` steps may be lost and released again; >= 0.
+    replay_steps     -- >= 1.
+    The price, and its proof: tacit.privacy.participation.
+    """
+
+    noise_multiplier: float
+    strategy: Strategy
+    steps: int
+    period: int
+    probability: float | None
+    replays: int
+    replay_steps: int
+
+    def __post_init__(self) -> None:
+        event = GaussianEvent(noise_multiplier=self.noise_multiplier)
+        object.__setattr__(self, "noise_multiplier", event.noise_multiplier)
+        if not isinstance(self.strategy, Banded | Buffered | Tree):
+            raise ConfigError(
+                f"a run's noise is Banded, Buffered or Tree, got {type(self.strategy).__name__}: nothing else has a proved price."
+            )
+        for name, least in (("steps", 1), ("period", 1), ("replays", 0), ("replay_steps", 1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= 10**7:
+                raise ConfigError(f"{name} must be a whole number from {least} to 10,000,000, got {value!r}.")
+        if self.probability is None:
+            return
+        sampled = PoissonSampled(probability=self.probability, event=event)
+        object.__setattr__(self, "probability", sampled.probability)
+        if not (isinstance(self.strategy, Banded) and self.strategy.bands <= self.period):
+            raise ConfigError(
+                f"sampling amplifies banded noise with at most one participation per band width, got {type(self.strategy).__name__} and "
+                f"period {self.period}: else a unit's participations share noise, and no theorem covers them. "
+                "Use Banded with at most `period` bands, or probability None."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LocalRandomized:
+    """One report of each unit, made from that unit's record alone; disjoint units, so all reports together cost one epsilon.
+
+    epsilon -- pure: no value makes a report more than e^epsilon times likelier than another, replace-one; > 0 and finite.
+    """
+
+    epsilon: float
+
+    def __post_init__(self) -> None:
+        value = _real(self.epsilon)
+        object.__setattr__(self, "epsilon", value)
+        if not 0 < value < math.inf:
+            raise ConfigError(
+                f"the epsilon of local reports must be finite and > 0, got {self.epsilon!r}: it is what each person pays. "
+                "Take it from the mechanism that makes the reports."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Repeated:
     """The same event a fixed number of times, adaptively.
 
@@ -95,14 +172,17 @@ class Composed:
         if not self.events:
             raise ConfigError("a composition needs at least one event, got none: nothing released costs nothing. Leave it out.")
         for event in self.events:
-            if not isinstance(event, GaussianEvent | PoissonSampled | Repeated | Composed):
+            if not isinstance(event, GaussianEvent | PoissonSampled | MatrixEvent | Repeated | Composed):
                 raise ConfigError(
                     f"a composition holds events, got {type(event).__name__}: nothing else has a price. "
-                    "Use GaussianEvent, PoissonSampled, Repeated or Composed."
+                    "Use GaussianEvent, PoissonSampled, MatrixEvent, Repeated or Composed."
                 )
 
 
-Event = GaussianEvent | PoissonSampled | Repeated | Composed
+Event = GaussianEvent | PoissonSampled | MatrixEvent | LocalRandomized | Repeated | Composed
+
+StepEvent = GaussianEvent | PoissonSampled
+"""What a single step can do, when steps owe one another nothing."""
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -112,6 +192,10 @@ def event_to_json(event: Event) -> dict[str, Any]:
             return {"event": "gaussian", "noise_multiplier": noise}
         case PoissonSampled(probability=probability, event=inner):
             return {"event": "poisson-sampled", "probability": probability, "of": event_to_json(inner)}
+        case MatrixEvent():
+            return _matrix_to_json(event)
+        case LocalRandomized(epsilon=epsilon):
+            return {"event": "local-randomized", "epsilon": epsilon}
         case Repeated(event=inner, count=count):
             return {"event": "repeated", "count": count, "of": event_to_json(inner)}
         case Composed(events=events):
@@ -157,6 +241,28 @@ def _poisson(fields: dict[str, Any]) -> Event:
     return PoissonSampled(probability=fields.pop("probability"), event=inner, **fields)
 
 
+_COUNTS = ("steps", "period", "replays", "replay_steps")
+
+
+def _matrix_to_json(event: MatrixEvent) -> dict[str, Any]:
+    """Without sampling there is no key "probability": a reader who looks for a rate finds none."""
+    sampled = {} if event.probability is None else {"probability": event.probability}
+    counts = {name: getattr(event, name) for name in _COUNTS}
+    strategy = strategy_to_json(event.strategy)
+    return {"event": "matrix", "noise_multiplier": event.noise_multiplier, "strategy": strategy, **counts, **sampled}
+
+
+def _matrix(fields: dict[str, Any]) -> Event:
+    if "probability" in fields and fields["probability"] is None:
+        raise TypeError("a run without sampling has no probability")
+    strategy, probability = strategy_from_json(fields.pop("strategy")), fields.pop("probability", None)
+    return MatrixEvent(strategy=strategy, probability=probability, **fields)
+
+
+def _local(fields: dict[str, Any]) -> Event:
+    return LocalRandomized(epsilon=fields.pop("epsilon"), **fields)
+
+
 def _repeated(fields: dict[str, Any]) -> Event:
     inner = event_from_json(fields.pop("of"))
     if not isinstance(inner, GaussianEvent | PoissonSampled):
@@ -171,6 +277,8 @@ def _composed(fields: dict[str, Any]) -> Event:
 _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "gaussian": _gaussian,
     "poisson-sampled": _poisson,
+    "matrix": _matrix,
+    "local-randomized": _local,
     "repeated": _repeated,
     "composed": _composed,
 }

@@ -7,14 +7,14 @@ from tacit.errors import ConfigError
 from tacit.noise import missing_mass
 from tacit.privacy.accounting import check_delta, curve
 from tacit.privacy.block import Block
-from tacit.privacy.events import GaussianEvent, PoissonSampled, Repeated
+from tacit.privacy.events import GaussianEvent, MatrixEvent, PoissonSampled, Repeated
 from tacit.privacy.guarantee import Guarantee
 
 __all__ = ["price"]
 
 
 def price(
-    event: GaussianEvent | PoissonSampled,
+    event: GaussianEvent | PoissonSampled | MatrixEvent,
     *,
     steps: int,
     spare_steps: int,
@@ -25,7 +25,7 @@ def price(
 ) -> Block:
     """Return the block of a plan, its guarantee the PLD price of steps + spare_steps releases composed.
 
-    event            -- what one step does.
+    event            -- what one step does, or a MatrixEvent: what the whole run does, replays included.
     steps            -- planned steps; >= 1.
     spare_steps      -- further steps paid for, to replay what a killed run lost; >= 0.
     checkpoint_every -- steps between two durable syncs of the counter; >= 1.
@@ -50,8 +50,8 @@ def price(
     return replace(free, guarantee=Guarantee(epsilon=epsilon, delta=delta, unit=unit))
 
 
-def epsilon_of(event: GaussianEvent | PoissonSampled, *, steps: int, delta: float, draws: int) -> float:
-    """Return the PLD epsilon of `steps` releases at delta, what the noise core's missing tail costs included.
+def epsilon_of(event: GaussianEvent | PoissonSampled | MatrixEvent, *, steps: int, delta: float, draws: int) -> float:
+    """Return the PLD epsilon of `steps` releases (of a MatrixEvent: of its run) at delta, the noise core's missing tail included.
 
     Noise that is within total variation m of normal makes (epsilon, delta) into (epsilon, delta + (1 + e^epsilon) m). So
     epsilon is read off the curve at delta less that share; infinity when the share is all of delta, or no epsilon holds.
@@ -63,7 +63,7 @@ def epsilon_of(event: GaussianEvent | PoissonSampled, *, steps: int, delta: floa
             f"draws must be a whole number >= 0, got {draws!r}: it is the length of the vector that one step releases."
         )
     missing = steps * missing_mass(draws)
-    found = curve(Repeated(event=event, count=steps))
+    found = curve(event if isinstance(event, MatrixEvent) else Repeated(event=event, count=steps))
     epsilon, share = found.epsilon(delta), 0.0
     while math.isfinite(epsilon) and missing * (1 + _exp(epsilon)) > share:
         share = 1.1 * missing * (1 + _exp(epsilon))  # more than this epsilon needs: the next one is a little larger

@@ -4,37 +4,76 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tacit.train.clipping import AdaptiveClipping, AutomaticClipping, FlatClipping, PerLayerClipping
+    from tacit.train.cycles import BallsInBinsSampler, CyclicPoissonSampler, ShuffleSampler
     from tacit.train.plan import Plan
+    from tacit.train.planning import plan_for
     from tacit.train.samplers import PoissonSampler
-    from tacit.train.sklearn import PrivateClassifier
+    from tacit.train.sklearn import (
+        PrivateBoostedTrees,
+        PrivateClassifier,
+        PrivateLinearRegression,
+        PrivateLogisticRegression,
+        PrivateNaiveBayes,
+        PrivateRegressor,
+    )
     from tacit.train.torch.plain import train_plain
     from tacit.train.torch.private import PrivateTraining, make_private
     from tacit.train.torch.twins import CanaryTwins
     from tacit.train.trainer import Checkpoints, Network, Trainer
+    from tacit.train.users import UserRows
 
 _PUBLIC = {
+    "AdaptiveClipping": "tacit.train.clipping",
+    "AutomaticClipping": "tacit.train.clipping",
+    "BallsInBinsSampler": "tacit.train.cycles",
     "CanaryTwins": "tacit.train.torch.twins",
     "Checkpoints": "tacit.train.trainer",
+    "CyclicPoissonSampler": "tacit.train.cycles",
+    "FlatClipping": "tacit.train.clipping",
     "Network": "tacit.train.trainer",
+    "PerLayerClipping": "tacit.train.clipping",
     "Plan": "tacit.train.plan",
     "PoissonSampler": "tacit.train.samplers",
+    "PrivateBoostedTrees": "tacit.train.sklearn",
     "PrivateClassifier": "tacit.train.sklearn",
+    "PrivateLinearRegression": "tacit.train.sklearn",
+    "PrivateLogisticRegression": "tacit.train.sklearn",
+    "PrivateNaiveBayes": "tacit.train.sklearn",
+    "PrivateRegressor": "tacit.train.sklearn",
     "PrivateTraining": "tacit.train.torch.private",
+    "ShuffleSampler": "tacit.train.cycles",
     "Trainer": "tacit.train.trainer",
+    "UserRows": "tacit.train.users",
     "make_private": "tacit.train.torch.private",
+    "plan_for": "tacit.train.planning",
     "train_plain": "tacit.train.torch.plain",
 }
 
 __all__ = [
+    "AdaptiveClipping",
+    "AutomaticClipping",
+    "BallsInBinsSampler",
     "CanaryTwins",
     "Checkpoints",
+    "CyclicPoissonSampler",
+    "FlatClipping",
     "Network",
+    "PerLayerClipping",
     "Plan",
     "PoissonSampler",
+    "PrivateBoostedTrees",
     "PrivateClassifier",
+    "PrivateLinearRegression",
+    "PrivateLogisticRegression",
+    "PrivateNaiveBayes",
+    "PrivateRegressor",
     "PrivateTraining",
+    "ShuffleSampler",
     "Trainer",
+    "UserRows",
     "make_private",
+    "plan_for",
     "train_plain",
 ]
 

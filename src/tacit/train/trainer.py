@@ -1,4 +1,4 @@
-"""The one loop: trains a linear model or an MLP by a plan, resumes after a kill, exports what may be released."""
+"""The trainer: a linear model or an MLP by a plan, resumed after a kill, exported as what may be released."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.errors import ConfigError, RunError, ShapeError
+from tacit.errors import ConfigError, ShapeError
 from tacit.models.dense import DenseNetwork
 from tacit.noise.source import OsSource, Source
-from tacit.privacy.ledger import Ledger, Reservation
-from tacit.privacy.ledger.blocks import block_from_json
+from tacit.privacy.ledger import Ledger
 from tacit.train.plan import Plan
 
 ACTIVATIONS = ("relu", "tanh", "gelu", "silu", "sigmoid")
@@ -59,18 +58,27 @@ class Checkpoints:
     path: Path
     key: bytes
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.key, bytes) or len(self.key) != 32:
+            raise ConfigError(
+                "the key of a checkpoint must be 32 bytes, for AES-256. Take secrets.token_bytes(32) once, and keep it apart from the file."
+            )
+        object.__setattr__(self, "path", Path(self.path))
+
 
 class Trainer:
     """Trains `network` by `plan`.
 
     source    -- randomness; the operating system's by default.
     steps_run -- steps the network of the last fit has seen; fewer than planned when kills used up the spare.
+    trained   -- the network of the last fit, also of one that was interrupted: its weights after the last paid step. None before.
     """
 
     def __init__(self, *, plan: Plan, network: Network, source: Source | None = None) -> None:
         plan.refuse_underpriced()
         self.plan, self.network = plan, network
         self.steps_run = 0
+        self.trained: DenseNetwork | None = None
         self._source = OsSource.from_os() if source is None else source
 
     def fit(
@@ -84,11 +92,16 @@ class Trainer:
         request_id: str,
         purpose: str = "train",
         checkpoints: Checkpoints | None = None,
+        average: float | None = None,
         on_step: Callable[[int, int], None] | None = None,
+        progress: bool = False,
     ) -> DenseNetwork:
         """Train on rows of shape (n, d) with class numbers of shape (n,), and return the releasable network.
 
-        purpose -- what the ledger says the block was for.
+        purpose  -- what the ledger says the block was for.
+        average  -- decay of an average of the weights, which the network gets at the end; None for the last weights.
+        on_step  -- called with (step, steps) after each step.
+        progress -- show steps, epsilon and the time left on the error stream.
         The block is reserved under `request_id` before the first batch is drawn; without `checkpoints` a request that was
         paid for before is refused. With them, a killed run's block is resumed: steps up to the next checkpoint count as
         spent and are replayed from the spare steps with fresh noise; when these are used up, training ends with fewer steps.
@@ -97,68 +110,31 @@ class Trainer:
         """
         import torch
 
+        from tacit.train.paying import Payment
         from tacit.train.torch import network as shapes
-        from tacit.train.torch.checkpoint import load, save
+        from tacit.train.torch.loop import fit
         from tacit.train.torch.private import PrivateTraining, trainable_size
         from tacit.train.torch.threads import threads_for
 
         check_rows(features, labels, len(classes))
         model = shapes.build(features.shape[1], self.network.hidden, len(classes), self.network.activation)
         optimizer = torch.optim.SGD(model.parameters(), lr=self.network.learning_rate, momentum=self.network.momentum)
-        first_step = 0
-        if checkpoints is not None and checkpoints.path.exists():
-            first_step = load(checkpoints.path, checkpoints.key, request_id, model, optimizer)
-
-        def pay() -> Reservation:
-            if checkpoints is not None and ledger.find(request_id) is not None:
-                return _resume(ledger, self.plan, budget, request_id, first_step)
-            paid_for = purpose_of(self._source, purpose)
-            return ledger.reserve(self.plan.block, dataset=budget, request_id=request_id, purpose=paid_for)
-
+        paid_for = purpose_of(self._source, purpose)
+        payment = Payment(ledger=ledger, budget=budget, request_id=request_id, purpose=paid_for)
         tensors = (torch.from_numpy(features).float(), torch.from_numpy(labels).long())
-        private = PrivateTraining(model, optimizer, tensors, self.plan, pay=pay, source=self._source, first_step=first_step)
-        with threads_for(self.plan.batch_size, trainable_size(model)):
-            for rows, targets in private.batches():
-                before = private.step
-                private.backward(torch.nn.functional.cross_entropy(model(rows), targets, reduction="none"))
-                optimizer.step()
-                if private.step == before:  # a further micro-batch of the same step follows
-                    continue
-                if checkpoints is not None and private.step % self.plan.block.checkpoint_every == 0:
-                    save(checkpoints.path, checkpoints.key, request_id, model, optimizer, private.step)
-                if on_step is not None:
-                    on_step(private.step, self.plan.steps)
-        self.steps_run = private.step
-        return shapes.export(private.finish(), classes, self.network.activation)  # type: ignore[arg-type]
+        private = PrivateTraining(model, optimizer, tensors, self.plan, pay=payment, source=self._source, checkpoints=checkpoints)
+        try:
+            with threads_for(self.plan.batch_size, trainable_size(model)):
+                fit(private, shapes.cross_entropies, average=average, on_step=on_step, progress=progress)
+        finally:
+            self.steps_run = private.step
+            self.trained = shapes.export(model, classes, self.network.activation)
+        return self.trained
 
 
 def purpose_of(source: Source, what: str = "train") -> str:
     """Return what the ledger says a training is for; noise that protects nobody is called by its name."""
     return what if source.private else f"{what} with noise that protects nobody ({source.name})"
-
-
-def _resume(ledger: Ledger, plan: Plan, budget: str, request_id: str, first_step: int) -> Reservation:
-    """Go on with the block that a killed run of the same plan paid for from the same budget."""
-    entry = ledger.find(request_id)
-    if (
-        entry is None
-        or entry.dataset != budget
-        or "block" not in entry.content
-        or block_from_json(entry.content["block"]) != plan.block
-    ):
-        raise RunError(
-            f"request {request_id!r} did not pay for this plan from the budget {budget!r}, so this training may not go on with it: its "
-            "steps would be charged to others or accounted with the wrong noise. Use a new request id, and a budget for it."
-        )
-    claimed = max(one.claimed or 0 for one in ledger.entries() if entry.seq in (one.seq, one.block))
-    left = plan.block.paid_steps - claimed
-    if first_step == 0 and left < plan.steps / 2:
-        raise RunError(
-            f"request {request_id!r} was paid for and its steps are used up: {left} of {plan.steps} are left, and no checkpoint of what "
-            "they trained is at hand. A model trained on the rest alone would be worth little. Restore the trained model, or make a "
-            "new request with a budget of its own."
-        )
-    return ledger.resume(request_id)
 
 
 def check_rows(features: NDArray[np.float64], labels: NDArray[np.int64], classes: int) -> None:

@@ -7,7 +7,10 @@ import pytest
 
 from tacit.errors import BudgetExceeded, LedgerError, PrivacyError
 from tacit.privacy.block import Block
+from tacit.privacy.events import MatrixEvent
+from tacit.privacy.guarantee import Guarantee
 from tacit.privacy.ledger import Ledger, Reservation
+from tacit.privacy.strategies import Banded
 
 MakeBlock = Callable[..., Block]
 
@@ -121,6 +124,68 @@ def test_resume_names_what_is_missing(ledger: Ledger) -> None:
     ledger.record("read-only", dataset="survey", request_id="profile", what="profile")
     with pytest.raises(LedgerError, match="read-only entry"):
         ledger.resume("profile")
+
+
+def in_order(*, steps: int = 6, spare_steps: int = 4, checkpoint_every: int = 2) -> Block:
+    """A run whose steps share noise, at noise multiplier 100."""
+    event = MatrixEvent(
+        noise_multiplier=100.0,
+        strategy=Banded(coefficients=(1.0, 0.5)),
+        steps=steps,
+        period=2,
+        probability=None,
+        replays=spare_steps // checkpoint_every,
+        replay_steps=checkpoint_every,
+    )
+    promise = Guarantee(epsilon=0.25, delta=1e-6)
+    return Block(event=event, steps=steps, spare_steps=spare_steps, checkpoint_every=checkpoint_every, guarantee=promise)
+
+
+@pytest.fixture
+def ordered(ledger: Ledger) -> Reservation:
+    ledger.grant("survey", epsilon=1.0, delta=1e-5)
+    return ledger.reserve(in_order(), dataset="survey", request_id="block", purpose="test")
+
+
+def test_one_run_takes_the_windows_of_steps_that_share_noise_in_order(ordered: Reservation) -> None:
+    for step in range(1, 11):
+        ordered.count_step()
+        assert ordered.claimed == step + step % 2
+    with pytest.raises(BudgetExceeded):
+        ordered.count_step()
+
+
+def test_of_two_runs_of_steps_that_share_noise_the_one_that_was_left_behind_ends(ordered: Reservation, ledger: Ledger) -> None:
+    """Each would release the steps between with noise of its own: more windows lost at once than replays were paid for."""
+    ordered.count_step()
+    second = ledger.resume("block")
+    assert (second.claimed, second.steps_left) == (4, 8)
+    ordered.count_step()  # still inside the window that is its own
+    with pytest.raises(PrivacyError, match="another run has gone on"):
+        ordered.count_step()
+    assert ordered.steps_left == 0
+    with pytest.raises((PrivacyError, BudgetExceeded)):
+        ordered.count_step()
+    second.count_step()
+    second.count_step()  # its own window; what the other claimed in vain is spent, and no one takes it
+    with pytest.raises((PrivacyError, BudgetExceeded)):
+        second.count_step()
+
+
+def test_a_checkpoint_of_the_run_that_was_left_behind_ends_it_too(ordered: Reservation, ledger: Ledger) -> None:
+    ordered.count_step()
+    ordered.count_step()
+    ledger.resume("block")
+    with pytest.raises(PrivacyError, match="another run has gone on"):
+        ordered.checkpoint()
+    assert ordered.steps_left == 0
+
+
+def test_two_runs_of_independent_steps_share_the_windows(run: Reservation, ledger: Ledger) -> None:
+    second = ledger.resume("block")
+    for _ in range(6):
+        run.count_step()
+    assert (second.claimed, run.claimed) == (10, 15)
 
 
 def _step_then_fail(run: Reservation) -> None:

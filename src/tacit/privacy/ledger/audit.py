@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from tacit.errors import TacitError
 from tacit.privacy.block import Block
-from tacit.privacy.events import Event
+from tacit.privacy.events import Event, LocalRandomized
 from tacit.privacy.guarantee import Neighbours
 from tacit.privacy.ledger import chain
 from tacit.privacy.ledger.blocks import block_from_json
@@ -136,8 +136,9 @@ class Audit:
             tally.recomputed += self._recompute(entry, block)
 
     def _recompute(self, entry: Entry, block: Block) -> float:
-        if block.guarantee.neighbours is not Neighbours.ZERO_OUT:
-            self.problem(entry, f"claims {block.guarantee.neighbours.value} neighbours; its event is priced for zero-out-one")
+        meant = Neighbours.REPLACE_ONE if isinstance(block.event, LocalRandomized) else Neighbours.ZERO_OUT
+        if block.guarantee.neighbours is not meant:
+            self.problem(entry, f"claims {block.guarantee.neighbours.value} neighbours; its event is priced for {meant.value}")
         price = _price(block.total_event, block.guarantee.delta)
         if not block.guarantee.epsilon >= price - PRICE_SLACK:
             self.problem(entry, f"was charged epsilon {block.guarantee.epsilon!r}; its event costs {price:.9g}")

@@ -84,8 +84,16 @@ class Reservation:
         self.finish()
 
     def _next_window(self) -> bool:
-        self._position, self._end = self._claim(self.entry, self.block)
-        return self._position < self._end
+        start, end = self._claim(self.entry, self.block)
+        if self.block.in_order and start < end and start != self._end:
+            self._position = self._end = self.block.paid_steps
+            self._finished = True
+            raise PrivacyError(
+                f"another run has gone on with block {self.entry.request_id!r}, whose steps share noise or participations: two runs at "
+                "once would cost more than was paid. This one ends here; resume the other from its last checkpoint."
+            )
+        self._position, self._end = start, end
+        return start < end
 
     def _check_in_use(self) -> None:
         if self._finished:

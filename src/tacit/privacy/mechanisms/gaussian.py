@@ -28,6 +28,14 @@ class Gaussian:
         threads -- how many share the work; >= 1; never changes the law of the result.
         Raises ShapeError for an empty vector and PrivacyError when the grid is coarser than the sensitivity proof allows.
         """
+        self.check(total)
+        scale = self.noise_multiplier * total.clip_norm
+        units = source.rounded_normal(len(total.units), scale=scale, step=total.step, threads=threads)
+        return total.plus_noise(units)
+
+    @staticmethod
+    def check(total: GridVector) -> None:
+        """Raise unless total is something to release, on a grid fine enough for the sensitivity that the noise covers."""
         d = len(total.units)
         if d == 0:
             raise ShapeError("total has shape (0,): there is nothing to release. Give at least one value.")
@@ -36,10 +44,6 @@ class Gaussian:
                 f"the grid step {total.step:g} is too coarse for clip norm {total.clip_norm:g} in {d} dimensions: rounding would "
                 "add to the sensitivity that the noise covers, so nothing was released. Build total with GridVector.from_sum."
             )
-        scale = self.noise_multiplier * total.clip_norm
-        units = source.rounded_normal(d, scale=scale, step=total.step, threads=threads)
-        units += total.units
-        return GridVector(units=units, step=total.step, clip_norm=total.clip_norm)
 
     def event(self) -> GaussianEvent:
         """Return what the accountant is told: one release, zero-out-one neighbours, sensitivity clip_norm.

@@ -1,20 +1,38 @@
 """The engine: exact per-example norms, the clipped sum, the noise. It knows one model and one plan, and no data."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_leaves
 
 from tacit.errors import PrivacyError, ShapeError
-from tacit.noise.grid import GridVector, clip_target
 from tacit.noise.source import Source
+from tacit.train.clipping import QuantileTracker
 from tacit.train.plan import Plan
-from tacit.train.torch.attach import check_model, check_optimizer
-from tacit.train.torch.taps import Tape, TapMode, clipped_sum
+from tacit.train.torch.attach import check_model, check_optimizer, state_of
+from tacit.train.torch.axes import TRACED, Axis
+from tacit.train.torch.budget import DEFAULT_BYTES, Budget
+from tacit.train.torch.clipping import clips, layer_of
+from tacit.train.torch.coupling import refuse_coupled
+from tacit.train.torch.probe import probe_call
+from tacit.train.torch.processes import Alone, Processes, SharedReleaser, weights_of
+from tacit.train.torch.records import Record
+from tacit.train.torch.release import Releaser
+from tacit.train.torch.routing import Key, Routing, Site
+from tacit.train.torch.scratch import Scratch
+from tacit.train.torch.sums import RunningSum
+from tacit.train.torch.tape import Tape
+from tacit.train.torch.trace import batch_of, trace
+
+_PROBED, _PROBED_LATER = 4, 32
+"""Losses of the first batches are all probed for coupling, later ones with probability 1 in 32 (it costs a backward of the loss)."""
 
 
 class Engine:
@@ -22,20 +40,54 @@ class Engine:
 
     A logical batch is one or more micro-batches: `start`, then `accumulate` for each, then `release` once, which puts
     (clipped sum + noise) / batch_size into the parameters' .grad. The denominator is public, whatever was drawn.
+
+    averaged   -- losses of a unit are divided by it: K for K augmentations of every row, whose gradients are averaged before clipping.
+    keep_bytes -- most bytes of per-example gradients kept between norms and sum.
+    processes  -- those that share each logical batch.
+    methods    -- (parameter, record, method) of the last micro-batch: how each norm and sum was formed.
     """
 
-    def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, plan: Plan, source: Source) -> None:
-        self.parameters = check_model(model)
+    def __init__(
+        self,
+        model: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        plan: Plan,
+        source: Source,
+        *,
+        averaged: int = 1,
+        keep_bytes: int = DEFAULT_BYTES,
+        processes: Processes | None = None,
+    ) -> None:
+        self._processes = Alone() if processes is None else processes
         check_optimizer(optimizer, model)
+        self._optimizer, self._held = optimizer, _held(optimizer)
+        self._weights = weights_of(model)
+        self._weights.gather()
+        self.parameters = check_model(model)
         self._model, self._plan, self._source = model, plan, source
         self._names = {id(parameter): name for name, parameter in self.parameters.items()}
-        self._sums = {name: torch.zeros_like(p, dtype=torch.float64) for name, p in self.parameters.items()}
-        self._keep: Tensor | None = None  # which rows of the micro-batch are real; None outside one
+        self._sums = {name: RunningSum(parameter) for name, parameter in self.parameters.items()}
+        self._noising, self._tracker = plan.noising(source), plan.tracker(source)
+        self._layers = list(dict.fromkeys(layer_of(name) for name in self.parameters))
+        self._lengths: list[Tensor] = []  # of the gradients of this logical batch, for a clip norm that adapts
+        self._releaser: Releaser | SharedReleaser
+        if self._processes.count == 1 and self._weights.whole:
+            self._releaser = Releaser(list(self.parameters.values()), list(self._sums.values()), self._noising)
+        else:
+            self._releaser = SharedReleaser(self.parameters, self._sums, self._noising, self._processes, self._weights)
+        self._keep: Tensor | None = None  # which units of the micro-batch are real; None outside one
         self._tape: Tape | None = None
-        self._mode: TapMode | None = None
-        self._output: Tensor | None = None
+        self._mode: Routing | None = None
+        self._outputs: list[tuple[Tensor, Axis | None]] = []
+        self._traced: dict[Any, tuple[dict[Key, Site | None], list[Axis | None]]] = {}
+        self._tracing = False
+        self._expected = False  # gradients at parameters are being taken per example, on purpose
+        self._batches = 0
+        self._averaged = averaged
+        self._budget, self._scratch = Budget(keep_bytes), Scratch()
+        self.methods: list[tuple[str, str, str]] = []
         self._handles = [
-            model.register_forward_pre_hook(self._enter),
+            model.register_forward_pre_hook(self._enter, with_kwargs=True),
             model.register_forward_hook(self._leave, always_call=True),
         ]
         self._guards = [parameter.register_hook(self._guard(name)) for name, parameter in self.parameters.items()]
@@ -44,22 +96,93 @@ class Engine:
         """Give the model back as it was, without hooks or gradients."""
         for handle in (*self._handles, *self._guards):
             handle.remove()
-        for parameter in self.parameters.values():
+        self._weights.end()
+
+    def trace(self, *args: Any, **kwargs: Any) -> None:
+        """Find out where the examples lie when the model is called like this; tensors have TRACED rows.
+
+        Raises UnsupportedModel when the model cannot be trained exactly.
+        """
+        self._weights.gather()
+        self._sites(args, kwargs, TRACED)
+
+    def start(self, keep: Tensor, rows: Tensor | None = None) -> None:
+        """Begin a micro-batch.
+
+        keep -- shape (B,), bool: True for real units, False for padding.
+        rows -- shape (B, R), bool: which of a unit's R consecutive rows are real; one row each by default.
+        """
+        self._keep, self._rows = keep, keep.unsqueeze(1) if rows is None else rows & keep.unsqueeze(1)
+        self._tape, self._outputs = None, []
+        self._weights.gather()
+        for parameter in (*self.parameters.values(), *self._weights.held.values()):
             parameter.grad = None
 
-    def start(self, keep: Tensor) -> None:
-        """Begin a micro-batch; keep has shape (B,), True for real rows and False for padding."""
-        self._keep, self._tape, self._output = keep, None, None
-        for parameter in self.parameters.values():
-            parameter.grad = None
+    def abandon(self) -> None:
+        """Forget what an interrupted logical batch has added: its units are drawn anew, and would count twice."""
+        self._lengths, self._keep, self._tape, self._outputs = [], None, None, []
+        for one in self._sums.values():
+            one.take()
 
     def accumulate(self, losses: Tensor) -> None:
-        """Run the one backward pass and add the clipped gradients of the real rows.
+        """Run the one backward pass and add the clipped gradients of the real units.
 
-        losses -- shape (B,), one per example, from the model's output on this micro-batch.
+        losses -- shape (B * copies,), one per row, from the model's output on this micro-batch.
         Raises ShapeError for a scalar or another shape; PrivacyError when examples influence one another, an ordinary
         gradient arrives at a parameter, or (UnsupportedModel too) the model is no longer what was attached.
         """
+        keep, tape = self._checked(losses)
+        self._refuse_changed()
+        self._refuse_state()
+        self._refuse_foreign(losses)
+        self._probe(losses)
+        with _exact(losses.device.type):
+            records = self._records(losses, tape)
+            self._refuse_state()  # hooks on tensors run in backward
+            with torch.no_grad():
+                self._add(records, keep)
+        self.methods = [(name, type(one).__name__, one.method) for name, one in records.items()]
+        self._keep = self._tape = None
+        self._outputs = []
+
+    def examine(
+        self, keep: Tensor, losses_of: Callable[[], Tensor], look: Callable[[Tensor], Tensor]
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Return what `look` makes of each parameter's gradients, shape (B, k), and the clipped sums, of a synthetic batch; keep nothing.
+
+        keep -- shape (B,), False for padding. losses_of -- runs the model and returns losses of shape (B,).
+        """
+        fields = ("_keep", "_rows", "_tape", "_outputs", "_sums", "_lengths", "_latest", "_axes", "_state")
+        before = {name: getattr(self, name) for name in fields if hasattr(self, name)}
+        self._sums = {name: RunningSum(parameter) for name, parameter in self.parameters.items()}
+        self._lengths = []
+        try:
+            self.start(keep)
+            with torch.compiler.set_stance("force_eager"):
+                losses = losses_of()
+            _, tape = self._checked(losses)
+            self._refuse_state()
+            self._refuse_foreign(losses)
+            with _exact(losses.device.type):
+                records = self._records(losses, tape)
+                self._refuse_state()
+                with torch.no_grad():
+                    gradients = {name: look(one.gradients()) for name, one in records.items()}
+                    self._add(records, keep)
+            return gradients, {name: one.take() for name, one in self._sums.items()}
+        finally:
+            for name, value in before.items():
+                setattr(self, name, value)
+
+    def _records(self, losses: Tensor, tape: Tape) -> dict[str, Record]:
+        """Run the one backward pass and return what it left of each parameter."""
+        tape.phase = "backward"
+        with Routing(self._names, sites=self._latest, tape=tape):  # for forwards that checkpointing repeats
+            _backward(torch.where(self._rows.flatten(), losses, 0.0).sum().div(self._averaged))
+        with torch.no_grad():
+            return tape.close(self._expect)
+
+    def _checked(self, losses: Tensor) -> tuple[Tensor, Tape]:
         if self._keep is None:
             raise PrivacyError(
                 "private.backward was called outside a batch. Iterate over private.batches() and call it once in each."
@@ -72,35 +195,77 @@ class Engine:
             raise PrivacyError(
                 "the losses carry no gradient: the model ran under no_grad, or its output was detached. Nothing would train."
             )
-        if losses.shape != self._keep.shape:
+        if losses.shape != (self._tape.rows,):
             raise ShapeError(
-                f"losses must have shape ({len(self._keep)},), one per example, got {tuple(losses.shape)}. "
-                'A batch-wide loss hides who contributed what: pass reduction="none" to the loss function.'
+                f"losses must have shape ({self._tape.rows},), one per example, got {tuple(losses.shape)}. "
+                'A batch-wide loss hides who contributed what: pass reduction="none" to the loss function, then sum or average each example\'s own.'
             )
-        self._refuse_changed()
-        if self._output is not None:
+        return self._keep, self._tape
+
+    def _probe(self, losses: Tensor) -> None:
+        self._batches += 1
+        if self._batches > _PROBED and int(self._source.uniform_words(1)[0]) % _PROBED_LATER:
+            return
+        outputs = [(one, axis) for one, axis in self._outputs if one.requires_grad]
+        if outputs:
             coins = torch.from_numpy((self._source.uniform_words(len(losses)) & 1).astype(np.float64))
-            _refuse_coupled(losses, self._output, 2 * coins.to(losses) - 1)
-        torch.where(self._keep, losses, 0.0).sum().backward()
-        clipped_sum(self._tape, self._keep, clip_target(self._plan.clip_norm), self._sums)
-        self._keep = None
+            refuse_coupled(losses, outputs, 2 * coins.to(losses) - 1)
+
+    def _add(self, records: dict[str, Record], keep: Tensor) -> None:
+        """Add the clipped gradients of a micro-batch to the running sums."""
+        if not records:  # no gradient reached a parameter: every unit's is zero
+            if self._tracker is not None:
+                self._lengths.append(torch.zeros(int(keep.sum()), dtype=torch.float64))
+            return
+        squared = {name: record.squared_norms() for name, record in records.items()}
+        found, lengths = clips(self._plan.clipping_rule, self.clip_norm, squared, keep, self._layers)
+        if self._tracker is not None:
+            self._lengths.append(lengths[keep])
+        for name, record in records.items():
+            record.add_to(self._sums[name], found[name])
+
+    @property
+    def clip_norm(self) -> float:
+        """The present clip norm; public."""
+        return self._plan.clip_norm if self._tracker is None else self._tracker.clip_norm
 
     def release(self) -> None:
         """Round the sum to the grid, add the noise, and hand (sum + noise) / batch_size to the parameters as .grad."""
-        total = torch.cat([one.flatten() for one in self._sums.values()]).cpu().numpy()
-        noisy = self._plan.mechanism.release(GridVector.from_sum(total, self._plan.clip_norm), self._source)
-        update = torch.from_numpy(np.asarray(noisy.values) / self._plan.batch_size)
-        offset = 0
-        for name, parameter in self.parameters.items():
-            piece = update[offset : offset + parameter.numel()].view_as(parameter)
-            parameter.grad = piece.to(dtype=parameter.dtype, device=parameter.device)
-            offset += parameter.numel()
-            self._sums[name].zero_()
+        self._releaser.release(self.clip_norm, self._plan.batch_size)
+        if self._tracker is not None:
+            self._tracker.clip_norm = self._moved(self._tracker)
+        self._lengths = []
 
-    def _enter(self, _module: nn.Module, _args: Any) -> None:
-        if self._keep is None or not torch.is_grad_enabled():
+    def _moved(self, tracker: QuantileTracker) -> float:
+        """Return the next clip norm, moved once for all processes."""
+        lengths = self._processes.gathered(torch.cat(self._lengths).cpu().numpy() if self._lengths else np.zeros(0))
+        return self._processes.from_first(lambda: tracker.update(lengths))
+
+    def without_noise(self) -> dict[str, Tensor]:
+        """Take the clipped sums of the logical batch by parameter, unprotected: for tests and measurements. Valid until the next batch."""
+        self._lengths = []
+        return {name: one.take() for name, one in self._sums.items()}
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What a checkpoint keeps besides model and optimizer: the noise's memory and the clip norm."""
+        found = {f"noise.{name}": value for name, value in self._noising.state().items()}
+        if self._tracker is not None:
+            found |= {f"clip.{name}": value for name, value in self._tracker.state().items()}
+        return found
+
+    def restore(self, state: dict[str, NDArray[Any]], *, lost_steps: int) -> None:
+        """Go on from a checkpoint; lost_steps -- steps that the ledger counts after it."""
+        noise = {name.removeprefix("noise."): value for name, value in state.items() if name.startswith("noise.")}
+        self._noising.restore(noise, lost_steps=lost_steps)
+        if self._tracker is not None:
+            self._tracker.restore({name.removeprefix("clip."): one for name, one in state.items() if name.startswith("clip.")})
+
+    def _enter(self, _module: nn.Module, args: Any, kwargs: Any) -> None:
+        if self._keep is None or self._tracing or not torch.is_grad_enabled():
             return
-        if {id(parameter) for parameter in self._model.parameters()}.isdisjoint(self._names):
+        if self._tape is not None and self._tape.phase == "backward":  # checkpointing repeats the model: accumulate routes it
+            return
+        if not set(self._names) <= {id(parameter) for parameter in self._model.parameters()}:
             raise PrivacyError(
                 "the model runs with other parameters in place of its own (functional_call). Run the model itself."
             )
@@ -108,14 +273,39 @@ class Engine:
             raise PrivacyError(
                 "the model ran twice on one batch, so a record could count twice. Run it once and reuse its output."
             )
-        self._tape = Tape.of(len(self._keep), self._keep.device)
-        self._mode = TapMode(self._names, self._tape)
+        rows = self._rows.numel()
+        self._latest, self._axes = self._sites(args, kwargs, rows)
+        self._budget.start()
+        self._tape = Tape(rows=rows, copies=self._rows.shape[1], budget=self._budget, scratch=self._scratch)
+        self._state = state_of(self._model)
+        self._mode = Routing(self._names, sites=self._latest, tape=self._tape)
         self._mode.__enter__()
 
     def _leave(self, _module: nn.Module, _args: Any, output: Any) -> None:
-        if self._mode is not None:
-            self._mode.__exit__(None, None, None)
-            self._mode, self._output = None, output
+        if self._mode is None:
+            return
+        self._mode.__exit__(None, None, None)
+        self._mode = None
+        if output is None:  # the model raised an error
+            return
+        tensors = [one for one in tree_leaves(output) if isinstance(one, Tensor) and one.ndim]
+        self._outputs = list(zip(tensors, self._axes, strict=True))
+
+    def _sites(self, args: Any, kwargs: Any, rows: int) -> tuple[dict[Key, Site | None], list[Axis | None]]:
+        """Return where the examples lie for calls of this form: traced once for each."""
+        batch_of(args, kwargs, rows)
+        flat, shape = tree_flatten((args, kwargs))
+        form = tuple((one.ndim, one.dtype, tuple(one.shape[1:])) if isinstance(one, Tensor) else repr(one) for one in flat)
+        key = (str(shape), form, tuple(module.training for module in self._model.modules()))
+        if key not in self._traced:
+            self._tracing = True
+            try:
+                with torch.compiler.set_stance("force_eager"):  # compiled code hides its operations
+                    self._traced[key] = trace(self._model, self._names, args, kwargs, rows, self._model)
+            finally:
+                self._tracing = False
+            probe_call(self, self._model, args, kwargs, rows, self._traced[key][1])
+        return self._traced[key]
 
     def _refuse_changed(self) -> None:
         """Raise when the model is no longer what was attached; whatever was added since is not tapped."""
@@ -124,10 +314,44 @@ class Engine:
             raise PrivacyError(
                 "the model's trainable parameters changed after make_private, so some would train unclipped. Attach again."
             )
+        if _held(self._optimizer) != self._held:
+            raise PrivacyError(
+                "the optimizer's parameters changed after make_private; it would move what no noise was added to. Attach again."
+            )
+
+    def _refuse_foreign(self, losses: Tensor) -> None:
+        """Raise when the losses depend on a trainable parameter that the model does not hold: its gradient would not be clipped."""
+        seen: set[Any] = set()
+        waiting = [losses.grad_fn]
+        while waiting:
+            node = waiting.pop()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            leaf = getattr(node, "variable", None)
+            if isinstance(leaf, nn.Parameter) and id(leaf) not in self._names:
+                raise PrivacyError(
+                    f"the loss depends on a trainable parameter of shape {tuple(leaf.shape)} that the model does not hold, so its gradient "
+                    "would not be clipped. Make it a parameter of the model, used inside its forward, or freeze it."
+                )
+            waiting.extend(one for one, _ in node.next_functions)
+
+    def _refuse_state(self) -> None:
+        """Raise when a tensor that the model holds besides its parameters changed while it ran on this batch."""
+        now = state_of(self._model)
+        for name in sorted(now.keys() | self._state.keys()):
+            if now.get(name) != self._state.get(name):
+                raise PrivacyError(
+                    f"tensor {name!r} of the model changed while it ran, which would carry records from one batch to the next outside the "
+                    "guarantee. Return what is computed instead of keeping it; put layers with running statistics in eval mode."
+                )
+
+    def _expect(self, expected: bool) -> None:
+        self._expected = expected
 
     def _guard(self, name: str) -> Callable[[Tensor | None], None]:
         def refuse(gradient: Tensor | None) -> None:
-            if gradient is None:  # a tap's answer: nothing arrives
+            if gradient is None or self._expected:  # a tap's answer: nothing arrives; or per example, on purpose
                 return
             raise PrivacyError(
                 f"an ordinary gradient, not clipped per example, arrived at parameter {name!r} ({_call_site()}). It would carry records "
@@ -138,22 +362,26 @@ class Engine:
         return refuse
 
 
-def _refuse_coupled(losses: Tensor, output: Tensor, signs: Tensor) -> None:
-    """Raise PrivacyError when a loss depends on another example's output.
+def _held(optimizer: torch.optim.Optimizer) -> frozenset[int]:
+    return frozenset(id(parameter) for group in optimizer.param_groups for parameter in group["params"])
 
-    signs -- shape (B,): 1 or -1 by independent coins. With independent losses, flipping the sign of some flips the gradients
-    of exactly those rows; two coupled rows escape when their coins agree, so with probability 1/2 in one batch.
-    A detector, not a proof: what is detached from the graph it cannot see.
-    """
-    plain, flipped = (
-        torch.autograd.grad(losses, output, weights, retain_graph=True)[0] for weights in (torch.ones_like(losses), signs)
-    )
-    expected = plain * signs.view(-1, *[1] * (plain.ndim - 1))
-    if not torch.allclose(flipped, expected, rtol=1e-4, atol=1e-30, equal_nan=True):
-        raise PrivacyError(
-            "one example's loss depends on another example's output, so clipping one record does not bound its influence. "
-            "Compute each loss from its own row alone; take batch-wide normalizers and in-batch negatives out of the loss."
-        )
+
+@contextmanager
+def _exact(device: str) -> Iterator[None]:
+    """Form norms and sums in the arithmetic of the proof, whatever the loop has switched on: no autocast, no TF32 or bf16 products."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.autocast(device, enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def _backward(total: Tensor) -> None:
+    """Run total.backward() with the modes left on: torch.autograd.backward turns them off, and checkpointing repeats forwards in it."""
+    run = torch.autograd.Variable._execution_engine.run_backward
+    run((total,), (torch.ones_like(total),), False, False, (), allow_unreachable=True, accumulate_grad=True)
 
 
 def _call_site() -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tacit.models.dense import DenseNetwork
 
@@ -29,6 +29,11 @@ def build(inputs: int, hidden: Sequence[int], outputs: int, activation: str = "t
         for parameter in layers[0].parameters():
             nn.init.zeros_(parameter)
     return nn.Sequential(*layers)
+
+
+def cross_entropies(model: nn.Module, rows: Tensor, labels: Tensor) -> Tensor:
+    """Return each row's loss, shape (B,), for rows of shape (B, d) and class numbers of shape (B,)."""
+    return nn.functional.cross_entropy(model(rows), labels, reduction="none")
 
 
 def export(model: nn.Sequential, classes: Sequence[str], activation: str = "tanh") -> DenseNetwork:

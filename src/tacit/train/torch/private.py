@@ -1,27 +1,46 @@
 """`make_private`: an ordinary training loop becomes a private one by one call."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tacit.errors import ConfigError, PrivacyError
-from tacit.noise.sensitivity import FLOAT64, sum_sensitivity
-from tacit.noise.source import OsSource, Source
+from tacit.errors import ConfigError, PrivacyError, RunError, TacitError
+from tacit.noise.sensitivity import BLOCK, FLOAT32, GROUP, sum_sensitivity
+from tacit.noise.source import OsSource, SeededSource, Source
 from tacit.privacy.ledger import Ledger, Reservation
+from tacit.train.clipping import Clipping
+from tacit.train.paying import Payment
 from tacit.train.plan import Plan
 from tacit.train.samplers import physical_size
+from tacit.train.torch.axes import TRACED
+from tacit.train.torch.budget import DEFAULT_BYTES
 from tacit.train.torch.engine import Engine
-from tacit.train.trainer import purpose_of
+from tacit.train.torch.keeper import Keeper, Kept
+from tacit.train.torch.probe import probe
+from tacit.train.torch.processes import processes_here
+from tacit.train.torch.processes.settings import settings_of
+from tacit.train.torch.records import NORM_ERROR
+from tacit.train.trainer import Checkpoints, purpose_of
+from tacit.train.users import UserRows
+
+_PIECES, _WORTH = 5, 5e7
+"""Micro-batches that a draw fills on a CPU when rows times parameters are more than that: padding then costs a tenth of the time, where one
+large one would cost a quarter; for small work a micro-batch costs more than its padding."""
 
 
 class PrivateTraining:
     """A model in private training: what to iterate over, and the one backward pass.
 
-    model -- the user's own module: same class, same state-dict keys.
-    plan  -- sampler, noise and price.
-    step  -- steps released so far.
+    model     -- the user's own module: same class, same state-dict keys.
+    optimizer -- the user's own, made from model.parameters().
+    plan      -- sampler, noise and price.
+    step      -- steps released so far. counted -- steps counted as spent, those lost in a kill included.
+    real      -- shape (B,), bool: which rows of the present micro-batch are no padding. A secret of the run.
     """
 
     def __init__(
@@ -31,70 +50,271 @@ class PrivateTraining:
         tensors: tuple[Tensor, ...],
         plan: Plan,
         *,
-        pay: Callable[[], Reservation],
+        pay: Payment | Callable[[], Reservation],
         source: Source,
+        owners: NDArray[np.int64] | None = None,
+        augmentations: int = 1,
         max_physical_batch: int | None = None,
-        first_step: int = 0,
+        keep_bytes: int = DEFAULT_BYTES,
+        checkpoints: Checkpoints | None = None,
     ) -> None:
-        if not tensors or any(len(t) != len(tensors[0]) for t in tensors):
-            raise ConfigError(f"the data set must hold tensors of one length, got lengths {[len(t) for t in tensors]}.")
+        _check_data(tensors, plan, owners, augmentations)
         if trainable_size(model) > plan.parameters:
             raise ConfigError(
                 f"the model has {trainable_size(model)} trained values, and the plan was priced for {plan.parameters}: each draws noise "
                 "whose missing tail counts in delta. Solve the plan with parameters = the model's size."
             )
-        self.model, self.plan, self.step = model, plan, first_step
-        self._tensors, self._pay = tensors, pay
-        self._engine = Engine(model, optimizer, plan, source)
-        self._sampler = plan.sampler(source, size=len(tensors[0]))
-        self._rows = physical_size(len(tensors[0]) * plan.probability, limit=max_physical_batch)
+        self.model, self.optimizer, self.plan = model, optimizer, plan
+        self.step = self.counted = 0
+        self.real = torch.zeros(0, dtype=torch.bool)
+        self._source = source
+        self._until = plan.steps  # the last step that is paid for
+        self._tensors, self._pay, self.augmentations = tensors, pay, augmentations
+        self._users = None
+        units = len(tensors[0])
+        if owners is not None and plan.rows_per_user is not None:
+            self._users = UserRows(owners, users=plan.n, rows_per_user=plan.rows_per_user, source=source)
+            units = plan.n
+        self._processes = processes_here()
+        self._processes.begin(model, lambda: settings_of(model, tensors, plan, owners, augmentations, max_physical_batch), source)
+        self._engine = Engine(
+            model, optimizer, plan, source, averaged=augmentations, keep_bytes=keep_bytes, processes=self._processes
+        )
+        self._sampler = plan.sampler(source, size=units)
+        rows = augmentations * (plan.rows_per_user or 1)
+        limit = None if max_physical_batch is None else max(1, max_physical_batch // rows)
+        expected = units * plan.probability / self._processes.count
+        worth = expected * trainable_size(model) > _WORTH and next(model.parameters()).device.type == "cpu"
+        self._units = physical_size(expected, pieces=_PIECES if worth else 1, limit=limit)
         sum_sensitivity(  # refuses sizes at which float error could pass what the clip target leaves free
             clip_norm=plan.clip_norm,
             dimension=trainable_size(model),
-            contributions=max(1, len(tensors[0])),
-            block=self._rows,
-            norm_error=(trainable_size(model) + 64) * FLOAT64,
+            contributions=max(1, units),
+            block=BLOCK,
+            group=GROUP,
+            processes=self._processes.count,
+            roundoff=FLOAT32,
+            norm_error=NORM_ERROR,
+            smallest_block=1,
         )
         self._waiting = False  # a micro-batch was handed out and its backward has not run
         self._last = False  # it is the last of its batch
+        self._trace()
+        self._saved = -1  # the step of the newest checkpoint
+        self._keeper: Keeper | None = None
+        if checkpoints is not None and self._processes.count > 1:
+            raise ConfigError(
+                f"{self._processes.count} processes share this training, and a checkpoint holds what a single one needs to go on: a resumed "
+                "run would repeat or miss noise. Leave checkpoints out, or train in one process, which goes on after a kill."
+            )
+        if checkpoints is not None:
+            self._keeper = Keeper(checkpoints, self._payment().request_id)
+            self._keeper.keep("model", model)
+            self._keeper.keep("optimizer", optimizer)
+            self.step = 0 if self._keeper.found is None else int(self._keeper.found["step"][0])
 
-    def batches(self) -> Iterator[tuple[Tensor, ...]]:
+    def batches(self) -> Generator[tuple[Tensor, ...], None, None]:
         """Yield padded micro-batches, each tensor of shape (B, ...).
 
-        The whole block is paid for, durably, before the first; every step is counted before its rows are drawn. An empty
+        The whole block is paid for, durably, before the first; every step is counted before its units are drawn. An empty
         draw is a batch of padding: its noise is released all the same. A draw larger than one micro-batch takes several,
-        and .grad stays empty until the last, so that optimizer.step() does nothing before.
-        Raises BudgetExceeded, with the ledger unchanged and no row read, when the budget does not hold the plan.
+        and .grad stays empty until the last, so that optimizer.step() does nothing before. With users as units, B is users times
+        rows_per_user, one user's rows next to one another; with augmentations, every row stands that many times in a row, to be
+        altered by the loop as it likes, and the gradients of its copies are averaged before clipping. Checkpoints are written
+        between two batches, when the loop has done all it does for a step. Several processes each yield their share of the units, in
+        equally many micro-batches; the first of them pays.
+        Raises BudgetExceeded, with the ledger unchanged and no row read, when the budget does not hold the plan; RunError when a
+        checkpoint or block is there that is not this run's.
         """
-        with self._pay() as reservation:
-            while self.step < self.plan.steps and reservation.steps_left > 0:
-                reservation.count_step()
-                pieces = torch.from_numpy(self._sampler.draw()).split(self._rows)  # one empty piece for an empty draw
-                for number, rows in enumerate(pieces, 1):
+        first = self._processes.from_first
+        with ExitStack() as paid, torch.compiler.set_stance("force_eager"):  # compiled code hides its operations
+            reservations: list[Reservation] = []  # of the first process
+            first(lambda: reservations.append(paid.enter_context(self._paid())))
+            self._go_on(claimed=first(lambda: self._counted(reservations[0])))
+            while (drawn := first(lambda: self._next(reservations[0]))) is not None:
+                self._engine.abandon()  # what a loop that was broken off in the middle of a step has left
+                pieces = self._pieces(drawn)
+                for number, lines in enumerate(pieces, 1):
                     self._last, self._waiting = number == len(pieces), True
-                    self._engine.start(torch.arange(self._rows) < len(rows))
-                    yield tuple(_padded(tensor[rows], self._rows) for tensor in self._tensors)
+                    yield self._micro_batch(lines)
                     if self._waiting:
                         raise PrivacyError(
                             "private.backward(losses) did not run on the last batch. Call it exactly once in each."
                         )
+            self.checkpoint()
 
     def backward(self, losses: Tensor) -> None:
         """Run the backward pass of this micro-batch; on the last of a batch, put (clipped sum + noise) / batch_size into .grad.
 
-        losses -- shape (B,): one per example, padding included (it is masked).
+        losses -- shape (B,): one per row, padding included (it is masked).
         Raises ShapeError for another shape; PrivacyError when a gradient would leave the guarantee.
         """
-        self._engine.accumulate(losses)
+        try:
+            self._accumulate(losses)
+        except TacitError as error:
+            self._processes.confirm(error)  # the others wait for this step
+            raise
         self._waiting = False
         if self._last:
             self._engine.release()
             self.step += 1
 
+    def _accumulate(self, losses: Tensor) -> None:
+        try:
+            self._engine.accumulate(losses)
+        except torch.OutOfMemoryError as error:
+            raise RunError(
+                f"memory ran out in the backward pass of {len(self.real)} rows. Give make_private a smaller max_physical_batch, "
+                f"{max(1, len(self.real) // 2)} say: it changes memory and speed, not the guarantee. What was paid for stays paid."
+            ) from error
+
+    def methods(self) -> list[tuple[str, str, str]]:
+        """Return (parameter, rule, method) for the last micro-batch: how each norm and sum was formed."""
+        return self._engine.methods
+
+    def check(self, losses_of: Callable[..., Tensor]) -> None:
+        """Try the loss on synthetic batches, before anything is paid for: no record may move another's gradient.
+
+        losses_of -- called with one batch, (x, y) say: does what the loop does up to private.backward, and returns losses, shape (B,).
+        A detector, not a proof. Raises PrivacyError when examples influence one another, and what private.backward raises.
+        """
+        probe(self._engine, losses_of, self._tensors)
+
     def finish(self) -> nn.Module:
         """Remove the hooks and return the model, now post-processing of what was paid for."""
         self._engine.detach()
         return self.model
+
+    def keep(self, name: str, thing: Kept) -> Kept:
+        """Have checkpoints keep a scheduler, an average or the like beside model and optimizer, and return it; resumed, in its old state.
+
+        Call it before batches(). Raises ConfigError when the name is taken, RunError when the checkpoint at hand lacks it.
+        """
+        if self._keeper is not None:
+            self._keeper.keep(name, thing)
+        return thing
+
+    def checkpoint(self) -> None:
+        """Write the checkpoint that is due after this step, once; batches() does it before the next batch is drawn.
+
+        Call it earlier only when all is done that a step does: optimizer, scheduler, average.
+        """
+        due = self.step % self.plan.block.checkpoint_every == 0 or self.step == self._until
+        if self._keeper is not None and due and self.step != self._saved:
+            self._keeper.save(self.state())
+            self._saved = self.step
+
+    def record(self, what: str) -> None:
+        """Write into the ledger, before it happens, that something of the private rows is shown which no epsilon covers.
+
+        Raises ConfigError when the training was made without a ledger at hand.
+        """
+        self._processes.from_first(lambda: self._payment().record(what))
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return what a checkpoint must hold besides model and optimizer: step, sampler, noise. As secret as the noise.
+
+        Of several processes all call it, and the first gets what restores all; the others get nothing.
+        """
+        sampler = {f"sampler.{name}": value for name, value in self._sampler.state().items()}
+        source = self._source.state() if isinstance(self._source, SeededSource) else {}
+        position = {f"source.{name}": value for name, value in source.items()}
+        counts = {"step": np.array([self.step]), "probed": np.array([self._engine._batches])}
+        return self._processes.gathered_state({**counts, **sampler, **position, **self._engine.state()})
+
+    def restore(self, state: dict[str, NDArray[Any]], *, claimed: int) -> None:
+        """Go on from a checkpoint. claimed -- steps that the ledger counts as spent: those after the checkpoint are lost."""
+        state, claimed = self._processes.own_state(state), self._processes.from_first(lambda: claimed)
+        self.step = int(state["step"][0])
+        sampler = {name.removeprefix("sampler."): value for name, value in state.items() if name.startswith("sampler.")}
+        self._sampler.restore(sampler)
+        engine = {name: value for name, value in state.items() if name.startswith(("noise.", "clip."))}
+        self._engine.restore(engine, lost_steps=max(0, claimed - self.step))
+        self._engine._batches = int(state["probed"][0])  # it decides which batches draw a probe's coins
+        self._until = self.step + self.plan.further_steps(first_step=self.step, claimed=claimed)
+        if isinstance(
+            self._source, SeededSource
+        ):  # after a loss, draws that no run of this block has made: each resumption claims more
+            position = {name.removeprefix("source."): value for name, value in state.items() if name.startswith("source.")}
+            self._source.restore(position, branch=claimed if claimed > self.step else 0)
+
+    def _payment(self) -> Payment:
+        if not isinstance(self._pay, Payment):
+            raise ConfigError("this training was given a right to steps and no ledger to name it in. Give pay a Payment.")
+        return self._pay
+
+    def _paid(self) -> Reservation:
+        """Reserve the block, or go on with the one that a killed run paid for; a first checkpoint is there before anything is charged."""
+        if not isinstance(self._pay, Payment):
+            return self._pay()
+        if self._keeper is None:
+            return self._pay.reserve(self.plan)
+        self._keeper.refuse_unclaimed()
+        first = self._keeper.found is None and self._pay.ledger.find(self._pay.request_id) is None
+        if first:
+            self.checkpoint()
+        try:
+            return self._pay.resume(self.plan, first_step=self.step)
+        except TacitError:
+            if first:
+                self._keeper.discard()
+            raise
+
+    def _counted(self, reservation: Reservation) -> int:
+        """Return how many steps of the block count as spent, this run's next one not among them."""
+        return self.plan.block.paid_steps - reservation.steps_left
+
+    def _go_on(self, *, claimed: int) -> None:
+        """Restore sampler, noise and random numbers, now that it is known which steps were lost."""
+        found = None if self._keeper is None else self._keeper.found
+        if found is not None and self._keeper is not None:
+            self.restore(found, claimed=claimed)
+            self._saved = self.step
+            if claimed == self.step:
+                self._keeper.restore_random()
+        elif claimed and self.plan.block.in_order:
+            raise RunError(
+                "the block was begun and its checkpoint is gone; its steps share noise or participations, so they can only go on from it. "
+                "Restore the checkpoint, or make a new request with a budget of its own."
+            )
+        elif claimed and isinstance(self._source, SeededSource):
+            self._source.restore(self._source.state(), branch=claimed)
+
+    def _next(self, reservation: Reservation) -> NDArray[np.int64] | None:
+        """Count a step and draw its units; one line of rows for each, -1 where a unit has fewer. None when no step is left."""
+        if self.step >= self._until or reservation.steps_left <= 0:
+            return None
+        self.checkpoint()
+        reservation.count_step()
+        self.counted = self._counted(reservation)
+        units = self._sampler.draw()
+        return units[:, None] if self._users is None else self._users.rows(units)
+
+    def _pieces(self, drawn: NDArray[np.int64]) -> list[Tensor]:
+        """Return this process's lines, micro-batch by micro-batch: at least one, and in every process as many as in the fullest."""
+        own = torch.from_numpy(self._processes.share(drawn))
+        fullest = -(-len(drawn) // self._processes.count)
+        return [own[start : start + self._units] for start in range(0, max(1, fullest), self._units)]
+
+    def _micro_batch(self, lines: Tensor) -> tuple[Tensor, ...]:
+        keep = torch.arange(self._units) < len(lines)
+        padding = lines.new_full((self._units - len(lines), lines.shape[1]), -1)
+        rows = torch.cat([lines, padding]).repeat_interleave(self.augmentations, dim=1)
+        self._engine.start(keep, rows >= 0)
+        chosen = rows.flatten()
+        self.real = chosen >= 0
+        return tuple(_rows(tensor, chosen) for tensor in self._tensors)
+
+    def _trace(self) -> None:
+        """Trace the model on its likeliest input, so that what cannot be exact is refused before anything is paid for."""
+        first = self._tensors[0]
+        likely = first.new_zeros((TRACED, *first.shape[1:]), device=next(self.model.parameters()).device)
+        try:
+            self._engine.trace(likely)
+        except TacitError:
+            raise
+        except Exception:  # noqa: BLE001 (the loop calls the model in another way, which the first batch shows)
+            return
 
 
 def make_private(
@@ -107,45 +327,66 @@ def make_private(
     clip_norm: float,
     batch_size: int,
     epochs: float,
-    ledger: Ledger,
+    ledger: Ledger | None,
     budget: str,
     request_id: str,
     n: int | None = None,
+    clipping: Clipping | None = None,
+    mechanism: str = "dp-sgd",
+    sampling: str | None = None,
+    unit: str = "row",
+    owners: NDArray[np.int64] | None = None,
+    rows_per_user: int | None = None,
+    augmentations: int = 1,
     max_physical_batch: int | None = None,
+    keep_bytes: int = DEFAULT_BYTES,
+    checkpoints: Checkpoints | None = None,
     source: Source | None = None,
 ) -> PrivateTraining:
     """Return a private training of the model, planned; it is paid for when its first batch is asked for.
 
-    model          -- nn.Linear and elementwise activations in nn.Sequential, input of shape (B, d); others are refused by name.
+    model          -- any module whose operations on trained parameters can be taken apart by example; the rest is refused by name.
     dataset        -- a TensorDataset or a tuple of tensors, first axis the rows.
-    epsilon, delta -- the target, for one row, zero-out neighbours.
-    clip_norm      -- largest L2 length of one row's gradient; > 0.
-    batch_size     -- expected rows in a batch; the update divides by it.
-    ledger         -- where the block is reserved, under the unique `request_id`, from the `budget` of that name.
-    n              -- declared public number of rows; the data set's length by default (zeroing a row does not change it).
+    epsilon, delta -- the target, for one row (or user), zero-out neighbours.
+    clip_norm      -- largest L2 length of one unit's gradient; > 0.
+    batch_size     -- expected units in a batch; the update divides by it.
+    ledger         -- where the block is reserved, under the unique `request_id`, from the `budget` of that name. Of several processes the
+                      first alone reserves and counts steps; the others may give None.
+    n              -- declared public number of units; the data set's length by default (zeroing a row does not change it).
+    clipping       -- tacit.train.clipping: flat by default, per layer, automatic or adaptive.
+    mechanism, sampling -- as in Plan.solve.
+    unit, owners, rows_per_user -- users as units: the unit's name, the user number of each row (0 .. n - 1), and how many of a user's
+                      rows a step uses at most. n must be given: it counts users.
+    augmentations  -- copies of every row in a batch, whose gradients are averaged before clipping (De et al. 2022, arXiv:2204.13650).
     max_physical_batch -- most rows held at once; larger draws take further micro-batches. Changes memory and speed only.
+    keep_bytes     -- most bytes of per-example gradients kept between norms and sum. Changes memory and speed only.
+    checkpoints    -- where the run's secret state is kept. A killed run goes on by the same call: steps up to the next checkpoint count as
+                      spent and are replayed from the spare with fresh noise.
     source         -- randomness; the operating system's by default.
-    Raises UnsupportedModel, ConfigError.
+    Raises UnsupportedModel, ConfigError, RunError (a checkpoint of another run).
     """
     tensors = dataset.tensors if isinstance(dataset, torch.utils.data.TensorDataset) else dataset
     if not (isinstance(tensors, tuple) and tensors and all(isinstance(t, Tensor) for t in tensors)):
         raise ConfigError(f"dataset must be a TensorDataset or a tuple of tensors, got {type(dataset).__name__}.")
-    plan = Plan.solve(
-        epsilon=epsilon,
-        delta=delta,
-        n=len(tensors[0]) if n is None else n,
-        batch_size=batch_size,
-        epochs=epochs,
-        clip_norm=clip_norm,
-        parameters=trainable_size(model),
-    )
-
+    if owners is not None and n is None:
+        raise ConfigError("with users as units, n is the number of users and must be declared: it is public. Give n.")
+    sizes: dict[str, Any] = {"n": len(tensors[0]) if n is None else n, "batch_size": batch_size, "epochs": epochs}
+    choice: dict[str, Any] = {"clipping": clipping, "mechanism": mechanism, "sampling": sampling, "unit": unit}
+    target: dict[str, Any] = {"epsilon": epsilon, "delta": delta, "clip_norm": clip_norm, "parameters": trainable_size(model)}
+    plan = Plan.solve(**target, **sizes, **choice, rows_per_user=rows_per_user)
     source = OsSource.from_os() if source is None else source
+    payment: Payment | Callable[[], Reservation] = _unpaid
+    if ledger is not None:
+        payment = Payment(ledger=ledger, budget=budget, request_id=request_id, purpose=purpose_of(source))
+    units: dict[str, Any] = {"owners": owners, "augmentations": augmentations, "max_physical_batch": max_physical_batch}
+    kept: dict[str, Any] = {"keep_bytes": keep_bytes, "checkpoints": checkpoints}
+    return PrivateTraining(model, optimizer, tensors, plan, pay=payment, source=source, **units, **kept)
 
-    def pay() -> Reservation:
-        return ledger.reserve(plan.block, dataset=budget, request_id=request_id, purpose=purpose_of(source))
 
-    return PrivateTraining(model, optimizer, tensors, plan, pay=pay, source=source, max_physical_batch=max_physical_batch)
+def _unpaid() -> Reservation:
+    raise ConfigError(
+        "there is no ledger to reserve this training in, and nothing trains unpaid. Give the first process one: Ledger.open."
+    )
 
 
 def trainable_size(model: nn.Module) -> int:
@@ -153,6 +394,25 @@ def trainable_size(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
-def _padded(rows: Tensor, size: int) -> Tensor:
-    padding: Any = rows.new_zeros((size - len(rows), *rows.shape[1:]))
-    return torch.cat([rows, padding])
+def _check_data(tensors: tuple[Tensor, ...], plan: Plan, owners: NDArray[np.int64] | None, augmentations: int) -> None:
+    if not tensors or any(len(t) != len(tensors[0]) for t in tensors):
+        raise ConfigError(f"the data set must hold tensors of one length, got lengths {[len(t) for t in tensors]}.")
+    if (owners is None) != (plan.rows_per_user is None):
+        raise ConfigError(
+            f'the plan protects one "{plan.guarantee.unit}" and owners are {"missing" if owners is None else "given"}. Users as units need '
+            "unit, rows_per_user and the owner of each row; rows as units need none of them."
+        )
+    if owners is not None and len(owners) != len(tensors[0]):
+        raise ConfigError(
+            f"owners names {len(owners)} rows, and the data set has {len(tensors[0])}. Give each row its one owner."
+        )
+    if isinstance(augmentations, bool) or not isinstance(augmentations, int) or augmentations < 1:
+        raise ConfigError(
+            f"augmentations must be a whole number >= 1, got {augmentations!r}: it is how often each row stands in a batch."
+        )
+
+
+def _rows(tensor: Tensor, chosen: Tensor) -> Tensor:
+    """Return the chosen rows of a tensor, zeros where none is chosen (-1)."""
+    found = tensor[chosen.clamp(min=0)] if len(tensor) else tensor.new_zeros((len(chosen), *tensor.shape[1:]))
+    return found.index_fill_(0, (chosen < 0).nonzero().flatten(), 0)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tacit.errors import ShapeError
+from tacit.errors import ConfigError, ShapeError
 from tacit.noise.grid import GridVector, clip_target
 from tacit.noise.source import Source
 from tacit.train.plan import Plan
@@ -37,6 +37,11 @@ class CanaryTwins:
     on_step: Callable[[int, int], None] | None = None
 
     def __post_init__(self) -> None:
+        if self.plan.sampling != "poisson" or self.plan.mechanism_name != "dp-sgd":
+            raise ConfigError(
+                f"the plan draws by {self.plan.sampling} sampling with {self.plan.mechanism_name} noise, and twins train independent steps of "
+                "Poisson samples alone: they would audit another mechanism. Audit a plan of that kind."
+            )
         if self.features.ndim != 2 or self.labels.shape != self.features.shape[:1] or not np.isin(self.labels, (0, 1)).all():
             raise ShapeError(
                 f"the twins' features must have shape (n, d) and their labels (n,), each 0 or 1; got {self.features.shape} and "

@@ -1,0 +1,1 @@
+"""Other training libraries, each imported in one file and only on use."""

@@ -1,0 +1,1 @@
+"""Linear models for tables without stochastic gradients: noisy moments, and noise on the minimum of a convex objective."""

@@ -1,0 +1,41 @@
+"""How many bytes of per-example gradients are kept from the norms to the sum, and for which convolutions."""
+
+from tacit.errors import ConfigError
+from tacit.train.torch.convolution import Convolution, Method, choose, plan
+
+DEFAULT_BYTES = 96 << 20
+
+
+class Budget:
+    """Hands out a method to every convolution, so that kept gradients never take more than `limit` bytes together.
+
+    The first micro-batch is served in the order in which gradients arrive; from the second on, those are kept first where a byte saves
+    most time.
+    """
+
+    def __init__(self, limit: int = DEFAULT_BYTES) -> None:
+        if limit < 0:
+            raise ConfigError(f"the byte budget for kept gradients must be >= 0, got {limit}. 0 keeps none, which is slower.")
+        self.limit, self._left = limit, limit
+        self._seen: dict[str, tuple[Convolution, int]] = {}
+        self._planned: dict[tuple[str, Convolution, int], Method] = {}
+
+    def start(self) -> None:
+        """Begin a micro-batch: what was kept is gone; what the last one asked for is planned as a whole."""
+        self._left = self.limit
+        wanted = [(name, geometry, rows) for name, (geometry, rows) in self._seen.items()]
+        if wanted and any(one not in self._planned for one in wanted):
+            methods = plan([geometry for _, geometry, _ in wanted], max(rows for *_, rows in wanted), self.limit)
+            self._planned = dict(zip(wanted, methods, strict=True))
+        self._seen = {}
+
+    def method(self, name: str, convolution: Convolution, rows: int) -> Method:
+        """Return how this convolution's gradients are formed in this micro-batch."""
+        self._seen[name] = (convolution, rows)
+        method = self._planned.get((name, convolution, rows)) or choose(convolution, rows, self._left)
+        needed = 4 * rows * convolution.weights
+        if method is Method.KEEP and needed > self._left:
+            method = choose(convolution, rows, 0)
+        if method is Method.KEEP:
+            self._left -= needed
+        return method

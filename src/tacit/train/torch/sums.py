@@ -1,0 +1,159 @@
+"""Sums of clipped gradients in float32, added so that the float error of the whole is proved (tacit.noise.sensitivity).
+
+A contribution is one example's part: either a product of two stored vectors (an outer product, never formed by itself) or a
+stored float32 vector. At most BLOCK of them are added by one product or in one chain; at most GROUP blocks in float32;
+groups in float64. Which example goes into which block depends on its position alone, so zeroing one example changes one
+block and no other bit.
+"""
+
+import torch
+from torch import Tensor
+
+from tacit.noise.sensitivity import BLOCK, GROUP
+
+LONGEST = 1024
+"""Most squares that are added in float32: their sum is off by less than 2^-13, the length by 2^-14 of itself, in any order."""
+
+_UNDERFLOW = 2.0**-126
+"""Most that the square of a float32 value can lose by underflow, flushed to zero or not."""
+
+
+def squared_lengths(rows: Tensor) -> Tensor:
+    """Return the squared L2 length of each row, float64, shape (n,): float32 over at most LONGEST values, then float64.
+
+    rows -- shape (n, k).
+    """
+    if rows.dtype == torch.float64 or rows.shape[1] <= LONGEST:
+        lengths: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.promote_types(rows.dtype, torch.float32))
+        squared = lengths.double().square()
+        return squared if rows.dtype == torch.float64 else squared + rows.shape[1] * _UNDERFLOW
+    whole = rows.shape[1] // LONGEST * LONGEST
+    pieces: Tensor = torch.linalg.vector_norm(rows[:, :whole].unflatten(1, (-1, LONGEST)), dim=2, dtype=torch.float32)
+    squared = pieces.double().square().sum(dim=1) + whole * _UNDERFLOW
+    return squared + squared_lengths(rows[:, whole:]) if whole < rows.shape[1] else squared
+
+
+class _Part:
+    """A float32 (float64 for a float64 parameter) partial sum whose memory is kept from batch to batch; the first term is written."""
+
+    def __init__(self, like: Tensor) -> None:
+        self._like, self.terms = like, 0
+        self._dtype = torch.float64 if like.dtype == torch.float64 else torch.float32
+        self._memory: Tensor | None = None
+
+    @property
+    def values(self) -> Tensor:
+        if self._memory is None:
+            self._memory = torch.empty(self._like.shape, dtype=self._dtype, device=self._like.device)
+        return self._memory
+
+    def add(self, term: Tensor) -> None:
+        flat = self.values.view(-1)
+        if self.terms:
+            flat.add_(term.reshape(-1))
+        else:
+            flat.copy_(term.reshape(-1))
+        self.terms += 1
+
+    def add_product(self, left: Tensor, right: Tensor) -> None:
+        """Add left.T @ right, formed by itself."""
+        matrix = self.values.view(left.shape[1], right.shape[1])
+        left, right = left.to(self._dtype), right.to(self._dtype)
+        if not self.terms:
+            torch.mm(left.t(), right, out=matrix)
+        elif adds_apart(matrix, left.shape[0]):
+            matrix.addmm_(left.t(), right)
+        else:
+            matrix.add_(left.t() @ right)
+        self.terms += 1
+
+    def add_rows(self, index: Tensor, rows: Tensor) -> None:
+        if not self.terms:
+            self.values.zero_()
+        self.values.index_add_(0, index, rows.to(self._dtype))
+        self.terms += 1
+
+
+class RunningSum:
+    """The sum of one parameter's clipped gradients over a logical batch, shape of the parameter."""
+
+    def __init__(self, like: Tensor) -> None:
+        self._like = like
+        self._chain, self._group = _Part(like), _Part(like)  # at most BLOCK stored vectors; at most GROUP blocks
+        self._total: Tensor | None = None  # float64: all groups before
+
+    def add_product(self, left: Tensor, right: Tensor) -> None:
+        """Add left.T @ right, one block of outer products: left (b, p), right (b, d) with b <= BLOCK, p * d the parameter's size."""
+        self._block().add_product(left, right)
+
+    def add_vectors(self, vectors: Tensor, scales: Tensor) -> None:
+        """Add scales @ vectors, one block of stored vectors: vectors (b, k), scales (b,), b <= BLOCK."""
+        self._block().add(scales.to(vectors.dtype) @ vectors)
+
+    def add_many(self, vectors: Tensor, scales: Tensor) -> None:
+        """Add scales @ vectors in blocks by position, all formed by one call: vectors (n, k), scales (n,)."""
+        whole = len(vectors) // BLOCK * BLOCK
+        scales = scales.to(vectors.dtype)
+        if whole:
+            for block in torch.bmm(scales[:whole].view(-1, 1, BLOCK), vectors[:whole].reshape(-1, BLOCK, vectors.shape[1])):
+                self._block().add(block)
+        if whole < len(vectors):
+            self.add_vectors(vectors[whole:], scales[whole:])
+
+    def add_block(self, block: Tensor) -> None:
+        """Add one block, formed by itself from at most BLOCK stored vectors, of the parameter's shape."""
+        self._block().add(block)
+
+    def add_rows(self, index: Tensor, rows: Tensor) -> None:
+        """Add a block that is zero but in the rows at `index`, each named once: index (r,), rows (r, d) of a parameter (V, d)."""
+        self._block().add_rows(index, rows)
+
+    def add_one(self, vector: Tensor) -> None:
+        """Add one stored vector of the parameter's size to a chain of at most BLOCK."""
+        if self._chain.terms == BLOCK:
+            self._end_chain()
+        self._chain.add(vector)
+
+    def take(self) -> Tensor:
+        """Return the sum, in float32 when it never left it, and start again at zero. Valid until the next addition."""
+        if self._group.terms and self._chain.terms:
+            self._end_chain()
+        last = self._chain if self._chain.terms else self._group
+        terms, last.terms = last.terms, 0
+        total, self._total = self._total, None
+        if total is None:
+            return last.values if terms else last.values.zero_()
+        return total.add_(last.values) if terms else total
+
+    def _block(self) -> _Part:
+        """Return the partial sum that the next block is added to."""
+        if self._group.terms == GROUP:
+            if self._total is None:
+                self._total = self._group.values.to(torch.float64, copy=True)
+            else:
+                self._total.add_(self._group.values)
+            self._group.terms = 0
+        return self._group
+
+    def _end_chain(self) -> None:
+        self._block().add(self._chain.values)
+        self._chain.terms = 0
+
+
+_APART: dict[tuple[object, ...], bool] = {}
+
+
+def adds_apart(out: Tensor, block: int) -> bool:
+    """Whether `out.addmm_` forms a product of `block` rows by itself and then adds it to out, as the proof needs.
+
+    Tried once per shape, dtype, device and number of threads, on numbers that would be lost in a chain beginning at out:
+    at 2^24 (2^53 in float64) adding 1 changes nothing, adding `block` at once is exact.
+    """
+    key = (out.shape, block, out.dtype, out.device, torch.get_num_threads())
+    if key not in _APART:
+        edge = 2.0**53 if out.dtype == torch.float64 else 2.0**24
+        trial = torch.full_like(out, edge)
+        rows = torch.ones(block, max(out.shape), dtype=out.dtype, device=out.device)
+        trial.addmm_(rows[:, : out.shape[0]].t(), rows[:, : out.shape[1]])
+        _APART[key] = bool((trial == torch.full_like(out, edge).add_(block)).all())
+    return _APART[key]

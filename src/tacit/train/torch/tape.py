@@ -1,0 +1,151 @@
+"""The tape: what one forward and backward pass over a micro-batch leaves, one record per parameter."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from tacit.errors import PrivacyError
+from tacit.train.torch.budget import Budget
+from tacit.train.torch.records import Outer, Record, Stored
+from tacit.train.torch.rules.embedding import Rows, Tied
+from tacit.train.torch.scratch import Scratch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Derived:
+    """A tensor computed from parameters alone (`W.t()`, `W * mask`, a parametrization): differentiated through per example.
+
+    value   -- the tensor, still connected to its parameters; leaves -- those parameters by name.
+    """
+
+    value: Tensor
+    leaves: dict[str, Tensor]
+
+
+@dataclass(slots=True, eq=False)
+class Tape:
+    """One micro-batch of `rows` rows, `copies` consecutive rows to each unit of privacy.
+
+    uses    -- how often the forward pass used each parameter: more than once, and norms have cross terms.
+    records -- what backward left, by parameter.
+    derived -- tensors computed from parameters alone, by the name they were given.
+    kept    -- the tensors of the records and their versions: none may be edited between its norm and its sum.
+    """
+
+    rows: int
+    copies: int = 1
+    budget: Budget = field(default_factory=Budget)
+    scratch: Scratch = field(default_factory=Scratch)
+    uses: Counter[str] = field(default_factory=Counter)
+    records: dict[str, list[Record]] = field(default_factory=dict)
+    derived: dict[str, Derived] = field(default_factory=dict)
+    phase: Literal["forward", "backward", "closed"] = "forward"
+    kept: list[tuple[str, Tensor, int]] = field(default_factory=list)
+
+    @property
+    def units(self) -> int:
+        """Units of privacy in the micro-batch: each has one gradient, clipped as a whole."""
+        return self.rows // self.copies
+
+    def use(self, *names: str | None) -> None:
+        """Count a use of parameters; forwards that checkpointing repeats during backward are not counted again."""
+        if self.phase == "forward" and torch.is_grad_enabled():
+            self.uses.update(name for name in names if name is not None)
+
+    def outer(self, name: str, left: Tensor, right: Tensor) -> None:
+        """Take the gradient of a linear map's weight: left (rows, T, p), right (rows, T, d), for a parameter of shape (p, d)."""
+        if self.copies > 1:  # rows of one unit are further positions
+            left, right = (one.reshape(self.units, -1, one.shape[2]) for one in (left, right))
+        self.receive(Outer(name, left, right, self.scratch))
+
+    def stored(self, name: str, vectors: Tensor, method: str = "stored") -> None:
+        """Take gradients that were formed row by row: vectors (rows, k)."""
+        if self.copies > 1:
+            vectors = vectors.reshape(self.units, self.copies, -1).sum(dim=1)
+        self.receive(Stored(name, vectors, method))
+
+    def embedded(self, name: str, tokens: Tensor, gradient: Tensor, vocabulary: int, padding: int | None) -> None:
+        """Take the gradient of an embedding: tokens (rows, T), gradient (rows, T, d)."""
+        tokens, gradient = tokens.reshape(self.units, -1), gradient.reshape(self.units, -1, gradient.shape[2])
+        self.receive(Rows(name, tokens, gradient, vocabulary, padding))
+
+    def receive(self, record: Record) -> None:
+        """Keep a record. A parameter's only one is measured at once, while what it needs is in cache.
+
+        Raises PrivacyError outside private.backward.
+        """
+        if self.phase != "backward":
+            raise PrivacyError(
+                f"a gradient of {record.name!r} was formed outside private.backward. Each batch is one release: call "
+                "private.backward(losses) once in each, and no other backward."
+            )
+        if self.uses[record.name] == 1 and record.name not in self.derived:
+            record.squared_norms()
+        self.records.setdefault(record.name, []).append(record)
+        tensors = (one for one in vars(record).values() if isinstance(one, Tensor))
+        self.kept.extend((record.name, one, one._version) for one in tensors)
+
+    def close(self, expect: Callable[[bool], None]) -> dict[str, Record]:
+        """Return one record per parameter: gradients of derived tensors carried to their parameters, several uses pooled.
+
+        expect -- called with True before and False after gradients are taken at parameters on purpose, per example.
+        """
+        for name, tensor, version in self.kept:
+            if tensor._version != version:
+                raise PrivacyError(
+                    f"what the gradient of {name!r} is made of was edited in place after it was measured, by a hook on a tensor perhaps, so "
+                    "its clipping would not hold. Return a new tensor from hooks."
+                )
+        for name, derived in self.derived.items():
+            if name in self.records and not derived.value.requires_grad:
+                del self.records[name]  # computed under no_grad: a constant
+            elif name in self.records:
+                expect(True)
+                try:
+                    for record in _through(derived, pool(self.records.pop(name)).gradients(), self.units):
+                        self.records.setdefault(record.name, []).append(record)
+                finally:
+                    expect(False)
+        self.phase = "closed"
+        return {name: pool(records) for name, records in self.records.items()}
+
+
+def _through(derived: Derived, gradients: Tensor, units: int) -> list[Record]:
+    """Return the parameters' per-example gradients from those of a derived tensor, one vector-Jacobian product per example."""
+    names, leaves = list(derived.leaves), list(derived.leaves.values())
+    found = torch.autograd.grad(
+        derived.value,
+        leaves,
+        gradients.view(units, *derived.value.shape).to(derived.value.dtype),
+        is_grads_batched=True,
+        retain_graph=True,
+        allow_unused=True,
+    )
+    return [Stored(name, one.reshape(len(one), -1), "derived") for name, one in zip(names, found, strict=True) if one is not None]
+
+
+def pool(records: list[Record]) -> Record:
+    """Return one record for all uses of a parameter in a micro-batch: the gradient of a reused parameter is the sum over its uses."""
+    if len(records) == 1:
+        return records[0]
+    outers = [one for one in records if isinstance(one, Outer)]
+    rows = [one for one in records if isinstance(one, Rows)]
+    others = [one for one in records if not isinstance(one, Outer | Rows)]
+    if others or len(outers) + len(rows) != len(records):
+        return Stored(records[0].name, torch.stack([one.gradients() for one in records]).sum(dim=0), "pooled")
+    parts: list[Record] = []
+    if outers:
+        left, right = (torch.cat([getattr(one, side) for one in outers], dim=1) for side in ("left", "right"))
+        parts.append(Outer(records[0].name, left, right, outers[0].scratch))
+    if rows:
+        parts.append(Rows.joined(rows))
+    if len(parts) == 1:
+        return parts[0]
+    outer, embedded = parts
+    assert isinstance(outer, Outer)
+    assert isinstance(embedded, Rows)
+    return Tied(outer, embedded)

@@ -1,0 +1,70 @@
+"""The releaser works piece by piece, and nobody can tell: one grid, one noise, every parameter its own part."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from tacit.noise.grid import grid_step
+from tacit.noise.source import SeededSource, Zeros
+from tacit.privacy.mechanisms.correlated import CorrelatedNoising, IndependentNoising, Noising
+from tacit.privacy.mechanisms.gaussian import Gaussian
+from tacit.privacy.strategies import Banded
+from tacit.train.torch.release import PIECE, Releaser
+from tacit.train.torch.sums import RunningSum
+
+SHAPES = [(PIECE // 2, 2), (90,), (3, 3), ()]
+DIMENSION = PIECE + 100
+
+
+def released(noising: Noising, sums: list[torch.Tensor], clip_norm: float = 1.0, batch_size: int = 4) -> list[torch.Tensor]:
+    """Return the updates of parameters with these sums."""
+    parameters = [nn.Parameter(torch.zeros(shape, dtype=torch.float64)) for shape in SHAPES]
+    running = [RunningSum(parameter) for parameter in parameters]
+    for one, value in zip(running, sums, strict=True):
+        one.add_block(value)
+    Releaser(parameters, running, noising).release(clip_norm, batch_size)
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def some_sums() -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(shape, dtype=torch.float64, generator=generator) for shape in SHAPES]
+
+
+def independent(seed: int = 1) -> IndependentNoising:
+    return IndependentNoising(mechanism=Gaussian(noise_multiplier=1.0), source=SeededSource(seed))
+
+
+def correlated() -> CorrelatedNoising:
+    strategy = Banded(coefficients=(1.0, 0.5))
+    return CorrelatedNoising(noise_multiplier=1.0, strategy=strategy, source=SeededSource(1), begin_anew=True)
+
+
+@pytest.mark.parametrize("make", [independent, correlated])
+def test_every_piece_of_a_large_sum_lies_on_the_grid_of_the_whole(make: type[Noising]) -> None:
+    """A piece's own grid would be coarser: no value would be an odd multiple of this step (by chance: 2^-50 for 50 values)."""
+    step = grid_step(1.0, DIMENSION)
+    values = torch.cat([one.flatten() for one in released(make(), some_sums())])
+    units = values * 4 / step
+    assert torch.equal(units, units.round())
+    for place in (slice(0, 50), slice(PIECE, PIECE + 50)):
+        assert bool((units[place] % 2 == 1).any())
+    assert grid_step(1.0, PIECE) > step
+
+
+def test_every_parameter_gets_its_own_part_divided_by_the_batch() -> None:
+    sums = some_sums()
+    noising = IndependentNoising(mechanism=Gaussian(noise_multiplier=1.0), source=Zeros())
+    for update, total in zip(released(noising, sums), sums, strict=True):
+        assert update.shape == total.shape
+        torch.testing.assert_close(update, total / 4, rtol=0, atol=grid_step(1.0, DIMENSION) / 8 * 1.001)
+
+
+def test_no_noise_is_used_for_two_pieces() -> None:
+    zeros = [torch.zeros(shape, dtype=torch.float64) for shape in SHAPES]
+    values = torch.cat([one.flatten() for one in released(independent(), zeros)]).numpy()
+    assert not np.isin(values[PIECE:], values[:PIECE]).all()
+    assert not np.array_equal(values[:100], values[PIECE:])
+    again = torch.cat([one.flatten() for one in released(independent(2), zeros)]).numpy()
+    assert not np.array_equal(values, again)
