@@ -827,9 +827,9 @@ FAULTS = (
     fault(
         15,
         "clip to the whole norm, without the margin",
-        "train/torch/clipping.py",
-        "    target = clip_target(clip_norm)\n    safe",
-        "    target = clip_norm\n    safe",
+        "train/clipping.py",
+        "return _factors(lengths, clip_target(self.clip_norm))",
+        "return _factors(lengths, self.clip_norm)",
         CLIPPED_SUM,
     ),
     fault(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from tacit.noise.grid import clip_target
-from tacit.train.clipping import AutomaticClipping, Clipping, PerLayerClipping
+from tacit.train.clipping import AdaptiveClipping, Clipping, PerLayerClipping
 from tacit.train.torch.records import SLACK, Clip
 
 
@@ -24,10 +24,11 @@ def clips(
     lengths = torch.where(torch.isfinite(total), total, torch.inf).sqrt()
     if isinstance(clipping, PerLayerClipping):
         return _per_layer(clipping, squared, kept, layers), lengths
-    target = clip_target(clip_norm)
-    safe = torch.where(kept, lengths, 1.0)
-    shortened = torch.where(safe > target, target / safe, 1.0)
-    factors = target / (safe + clipping.gamma) if isinstance(clipping, AutomaticClipping) else shortened
+    target, numbers = clip_target(clip_norm), lengths.cpu().numpy()
+    found = (
+        clipping.factors(numbers, clip_norm=clip_norm) if isinstance(clipping, AdaptiveClipping) else clipping.factors(numbers)
+    )
+    factors = torch.from_numpy(found).to(lengths.device)
     clip = Clip(_single(factors), kept, allowed=target * SLACK / len(squared) ** 0.5)
     return dict.fromkeys(squared, clip), lengths
 
@@ -39,8 +40,8 @@ def _per_layer(clipping: PerLayerClipping, squared: Mapping[str, Tensor], kept: 
         if not mine:
             continue
         target = clip_target(clip_norm)
-        length = torch.where(kept, torch.stack([squared[name] for name in mine]).sum(dim=0), 1.0).sqrt()
-        factors = torch.where(length > target, target / length, 1.0)
+        length = torch.stack([squared[name] for name in mine]).sum(dim=0).sqrt()
+        factors = torch.from_numpy(clipping.factors(length.cpu().numpy(), layers=len(layers))).to(length.device)
         found |= dict.fromkeys(mine, Clip(_single(factors), kept, allowed=target * SLACK / len(mine) ** 0.5))
     return found
 
