@@ -794,6 +794,14 @@ FAULTS = (
     ),
     fault(
         15,
+        "draw two pieces from one stream",
+        "noise/source.py",
+        "stream, self._waiting = self._waiting, None",
+        "stream = self._waiting and Keystream(bytearray(self._waiting._key))",
+        "noise/test_source.py::test_releases_taken_beforehand_share_no_stream_and_each_serves_once",
+    ),
+    fault(
+        15,
         "round each piece of the sum on a grid of its own",
         "train/torch/release.py",
         "GridVector.from_sum(staged, clip_norm, dimension=self.dimension)",

@@ -91,6 +91,27 @@ def test_threads_share_no_stream() -> None:
     assert repeats(streams) == 0
 
 
+@pytest.mark.parametrize("make", [OsSource.from_os, lambda: SeededSource(1)])
+def test_releases_taken_beforehand_share_no_stream_and_each_serves_once(make: Callable[[], Source]) -> None:
+    source = make()
+    taken = [source.next_release() for _ in range(20)]
+    streams = [first_words(one) for one in taken] + [first_words(source) for _ in range(20)]
+    assert repeats(streams) == 0
+    assert {(one.name, one.private) for one in taken} == {(source.name, source.private)}
+    with pytest.raises(PrivacyError, match="asked for a second"):
+        taken[0].uniform_words(1)
+
+
+def test_a_release_keeps_the_place_where_it_was_taken() -> None:
+    """Drawn last or first, it holds what the source would have given then."""
+    plain, source = SeededSource(1), SeededSource(1)
+    first, second, third = (plain.normal(8) for _ in range(3))
+    one, two = source.next_release(), source.next_release()
+    np.testing.assert_array_equal(source.normal(8), third)
+    np.testing.assert_array_equal(two.normal(8), second)
+    np.testing.assert_array_equal(one.normal(8), first)
+
+
 def restored(source: OsSource, releases: int) -> OsSource:
     """The source as a restored virtual machine holds it: same root key, same counter."""
     twin = OsSource.from_os()

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from tacit.errors import PrivacyError
 from tacit.noise.grid import grid_step
 from tacit.noise.source import SeededSource, Zeros
 from tacit.privacy.mechanisms.correlated import CorrelatedNoising, IndependentNoising, Noising
@@ -13,8 +14,8 @@ from tacit.privacy.strategies import Banded
 from tacit.train.torch.release import PIECE, Releaser
 from tacit.train.torch.sums import RunningSum
 
-SHAPES = [(PIECE // 2, 2), (90,), (3, 3), ()]
-DIMENSION = PIECE + 100
+SHAPES = [(PIECE, 2), (90,), (3, 3), ()]
+DIMENSION = 2 * PIECE + 100
 
 
 def released(noising: Noising, sums: list[torch.Tensor], clip_norm: float = 1.0, batch_size: int = 4) -> list[torch.Tensor]:
@@ -48,7 +49,7 @@ def test_every_piece_of_a_large_sum_lies_on_the_grid_of_the_whole(make: type[Noi
     values = torch.cat([one.flatten() for one in released(make(), some_sums())])
     units = values * 4 / step
     assert torch.equal(units, units.round())
-    for place in (slice(0, 50), slice(PIECE, PIECE + 50)):
+    for place in (slice(0, 50), slice(2 * PIECE, 2 * PIECE + 50)):
         assert bool((units[place] % 2 == 1).any())
     assert grid_step(1.0, PIECE) > step
 
@@ -65,6 +66,29 @@ def test_no_noise_is_used_for_two_pieces() -> None:
     zeros = [torch.zeros(shape, dtype=torch.float64) for shape in SHAPES]
     values = torch.cat([one.flatten() for one in released(independent(), zeros)]).numpy()
     assert not np.isin(values[PIECE:], values[:PIECE]).all()
-    assert not np.array_equal(values[:100], values[PIECE:])
+    assert not np.array_equal(values[:100], values[PIECE : PIECE + 100])
+    assert not np.array_equal(values[:100], values[2 * PIECE :])
     again = torch.cat([one.flatten() for one in released(independent(2), zeros)]).numpy()
     assert not np.array_equal(values, again)
+
+
+def test_the_number_of_threads_changes_no_bit() -> None:
+    """A test source numbers its releases, so each piece's place among them must not depend on which thread comes first."""
+    before, seen = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            seen += [torch.cat([one.flatten() for one in released(independent(), some_sums())])]
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(seen[0], seen[1])
+    assert torch.equal(seen[1], seen[2])
+
+
+def test_what_one_thread_refuses_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sum too large for the grid, in a piece that only the second thread sees."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    sums = some_sums()
+    sums[1][-1] = float("inf")
+    with pytest.raises(PrivacyError, match="not finite"):
+        released(independent(), sums)

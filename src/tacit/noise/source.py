@@ -52,13 +52,26 @@ class Source(Protocol):
         """
         ...
 
+    def next_release(self) -> "Source":
+        """Return a source for exactly one release, whose place among all releases is taken now: threads may then draw in any order."""
+        ...
+
 
 class _Keyed(ABC):
-    """A source that draws every release from a keystream of its own; what differs is where the key comes from."""
+    """A source that draws every release from a keystream of its own; what differs is where the key comes from.
+
+    private and name are each source's own.
+    """
+
+    private: bool
+    name: str
 
     @abstractmethod
     def _stream(self) -> Keystream:
         """Return the keystream of one release, under a key that no other release has."""
+
+    def next_release(self) -> Source:
+        return _OneRelease(self._stream(), private=self.private, name=self.name)
 
     def uniform_words(self, count: int) -> NDArray[np.uint64]:
         return _uniform(self._stream(), count)
@@ -70,6 +83,22 @@ class _Keyed(ABC):
         self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
     ) -> NDArray[np.float64]:
         return _rounded(self._stream(), count, scale, step, threads, out)
+
+
+class _OneRelease(_Keyed):
+    """One release of another source, drawn later."""
+
+    def __init__(self, stream: Keystream, *, private: bool, name: str) -> None:
+        self._waiting: Keystream | None = stream
+        self.private, self.name = private, name
+
+    def _stream(self) -> Keystream:
+        stream, self._waiting = self._waiting, None
+        if stream is None:
+            raise PrivacyError(
+                "a source for one release was asked for a second: its noise would repeat. Take next_release() for each."
+            )
+        return stream
 
 
 class OsSource(_Keyed):
@@ -159,6 +188,9 @@ class Zeros:
 
     def uniform_words(self, count: int) -> NDArray[np.uint64]:
         return self._words.uniform_words(count)
+
+    def next_release(self) -> Source:
+        return self
 
     def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         values = _memory(count, threads, out)

@@ -48,6 +48,10 @@ class IndependentNoising:
     def release(self, total: GridVector, *, threads: int = 1) -> GridVector:
         return self.mechanism.release(total, self.source, threads=threads)
 
+    def next_release(self) -> "IndependentNoising":
+        """Return the noising of one release (a piece of a vector, say) whose stream is its own from now on, for any thread."""
+        return IndependentNoising(mechanism=self.mechanism, source=self.source.next_release())
+
     def state(self) -> State:
         return {}
 

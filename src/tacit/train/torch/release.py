@@ -1,17 +1,21 @@
 """The release: from clipped sums to noisy gradients, piece by piece, so that what is worked on stays in cache."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tacit.noise.grid import GridVector
 from tacit.privacy.mechanisms.correlated import IndependentNoising, Noising
 from tacit.train.torch.sums import RunningSum
 
-PIECE = 1 << 16
-"""Values released at a time: half a mebibyte."""
+PIECE = 1 << 15
+"""Values released at a time by one thread: a quarter of a mebibyte, and as many as torch copies without threads of its own."""
+
+
+Work = tuple[tuple[int, int], Noising]
 
 
 class Releaser:
@@ -26,23 +30,43 @@ class Releaser:
         self.dimension = sum(parameter.numel() for parameter in parameters)
         size = PIECE if isinstance(noising, IndependentNoising) else max(1, self.dimension)
         self._pieces = [(start, min(start + size, self.dimension)) for start in range(0, self.dimension, size)]
-        self._staging = np.empty(min(size, self.dimension))
         self._updates = [torch.empty_like(parameter, device="cpu").flatten() for parameter in parameters]
 
     def release(self, clip_norm: float, batch_size: int) -> None:
         """Round the sum to the grid, add the noise, divide by the public batch size, and hand each parameter its part."""
         sums = [one.take().detach().flatten() for one in self._sums]
-        for start, stop in self._pieces:
-            staged = self._staging[: stop - start]
+        workers = min(torch.get_num_threads(), len(self._pieces))
+        if workers > 1 and isinstance(self._noising, IndependentNoising):
+            noisings: list[Noising] = [
+                self._noising.next_release() for _ in self._pieces
+            ]  # in order, whichever thread draws first
+        else:
+            noisings, workers = [self._noising] * len(self._pieces), 1
+        work = list(zip(self._pieces, noisings, strict=True))
+        if workers == 1:
+            self._release(work, sums, clip_norm, batch_size, threads=torch.get_num_threads())
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                parts = [pool.submit(self._release, work[one::workers], sums, clip_norm, batch_size) for one in range(workers)]
+                for part in parts:
+                    part.result()
+        for parameter, update in zip(self._parameters, self._updates, strict=True):
+            parameter.grad = update.view_as(parameter).to(parameter.device)
+
+    def _release(
+        self, work: Sequence[Work], sums: Sequence[Tensor], clip_norm: float, batch_size: int, *, threads: int = 1
+    ) -> None:
+        """Release these pieces one after another in memory that is used again."""
+        staging = np.empty(max(stop - start for (start, stop), _ in work))
+        for (start, stop), noising in work:
+            staged = staging[: stop - start]
             for number, mine, there in self._overlaps(start, stop):
                 torch.from_numpy(staged[there]).copy_(sums[number][mine])
             total = GridVector.from_sum(staged, clip_norm, dimension=self.dimension)
-            noisy = self._noising.release(total, threads=torch.get_num_threads())
+            noisy = noising.release(total, threads=threads)
             np.multiply(noisy.units, noisy.step / batch_size, out=staged)
             for number, mine, there in self._overlaps(start, stop):
                 self._updates[number][mine].copy_(torch.from_numpy(staged[there]))
-        for parameter, update in zip(self._parameters, self._updates, strict=True):
-            parameter.grad = update.view_as(parameter).to(parameter.device)
 
     def _overlaps(self, start: int, stop: int) -> Iterator[tuple[int, slice, slice]]:
         """Yield (parameter, its places, their places in the piece) for the piece start <= i < stop of the vector."""
