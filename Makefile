@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 	@$(BIN)/tacit demo
 
 test: $(VENV)/.test lint
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-full: $(VENV)/.test lint
 	@TACIT_REQUIRE=chromium,data $(BIN)/python -m pytest -n 2 -m 'slow or not slow'
@@ -25,7 +25,7 @@ lint: $(VENV)/.test
 
 bench: $(VENV)/.test
 	@mkdir -p runs
-	@for one in startup noise ledger accounting tables audit training; do $(BIN)/python bench/$$one.py --json runs/bench-$$one.json || exit 1; done
+	@for one in startup noise ledger accounting tables audit anonymize anonymize_scale recognition synthetic training; do $(BIN)/python bench/$$one.py --json runs/bench-$$one.json || exit 1; done
 
 # Removes what the demo and the studies left, ledgers included: what was spent is forgotten, so only for made-up or public data.
 clean:

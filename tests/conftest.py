@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from command_line import Answer, grant, tacit
+from small_study import write_small_study
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores; as many threads in each would wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by numpy and torch, which no file has imported yet
+
 _ROOT = Path(__file__).parents[1]
 _absent: Counter[str] = Counter()
 
@@ -39,6 +45,23 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def _keys_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Signing keys of the tests live in a folder of their own, never in the home of whoever runs them."""
     os.environ.setdefault("TACIT_KEYS", str(tmp_path_factory.mktemp("keys")))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
+    """The folder of a finished run of the small study, which tests read and never change, and what the command printed."""
+    folder = tmp_path_factory.mktemp("finished")
+    write_small_study(folder)
+    grant(folder)
+    answer = tacit("run", folder=folder, one_process=False)
+    assert answer.code == 0, answer.error
+    return folder, answer
+
+
+@pytest.fixture
+def again(finished: tuple[Path, Answer], tmp_path: Path) -> Path:
+    """A copy of the finished run that a test may go on with."""
+    return Path(shutil.copytree(finished[0], tmp_path / "again"))
 
 
 @pytest.fixture(scope="session")

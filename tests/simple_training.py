@@ -1,41 +1,65 @@
-"""Small pieces the training tests share: a plan without the cost of calibrating one, and a free reservation."""
+"""Small pieces the training tests share: plans of a true price, a source without noise, an ordinary reservation."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tacit.noise.source import Source
-from tacit.privacy.block import Block
+from tacit.noise.source import SeededSource, Source
 from tacit.privacy.events import PoissonSampled
-from tacit.privacy.guarantee import Guarantee
 from tacit.privacy.ledger import Ledger, Reservation
 from tacit.privacy.mechanisms.gaussian import Gaussian
 from tacit.privacy.pricing import price
-from tacit.train.plan import _SOLVED, Plan
+from tacit.train.plan import Plan
 from tacit.train.torch.private import PrivateTraining
 
-QUIET = 1e-9
-"""A noise multiplier too small to see in float32."""
+CHEAP = 50.0
+"""A noise multiplier whose price fits every budget of the tests."""
+
+
+LARGEST = 10**6
+"""Values of the largest model that these plans train."""
+
+
+class Still(SeededSource):
+    """Draws batches as its seed says, and noise of zero: what is tested is the arithmetic, under a plan that has its true price."""
+
+    def next_release(self) -> Source:
+        return self
+
+    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        values = np.empty(count) if out is None else out
+        values.fill(0.0)
+        return values
+
+    def rounded_normal(self, count: int, *, out: NDArray[np.float64] | None = None, **_: Any) -> NDArray[np.float64]:
+        return self.normal(count, out=out)
 
 
 def plan(
-    n: int, batch_size: int, *, steps: int = 1, clip_norm: float = 1.0, noise: float = QUIET, every: int = 1, spare: int = 0
+    n: int, batch_size: int, *, steps: int = 1, clip_norm: float = 1.0, noise: float = CHEAP, every: int = 1, spare: int = 0
 ) -> Plan:
-    """Return a plan whose price is made up: what is tested is the arithmetic, not the accounting."""
+    """Return a plan at its price, at delta 1e-6."""
     event = PoissonSampled(probability=batch_size / n, event=Gaussian(noise_multiplier=noise).event())
-    promise = Guarantee(epsilon=1.0, delta=1e-5)
-    block = Block(event=event, steps=steps, spare_steps=spare, checkpoint_every=every, guarantee=promise)
-    made_up = Plan(n=n, batch_size=batch_size, clip_norm=clip_norm, block=block, parameters=10**6)
-    _SOLVED.add(made_up)  # else it would be refused: it claims less than it costs
-    return made_up
+    block = price(event, steps=steps, spare_steps=spare, checkpoint_every=every, delta=1e-6, draws=LARGEST)
+    return Plan(n=n, batch_size=batch_size, clip_norm=clip_norm, block=block, parameters=LARGEST)
 
 
 def priced(n: int, batch_size: int, *, steps: int, noise: float = 1.0, every: int = 1, spare: int = 0) -> Plan:
-    """Return a plan whose block has its true price, at delta 1e-6."""
+    """Return a plan whose noise is to be seen, for models of up to a hundred values."""
     event = PoissonSampled(probability=batch_size / n, event=Gaussian(noise_multiplier=noise).event())
     block = price(event, steps=steps, spare_steps=spare, checkpoint_every=every, delta=1e-6, draws=100)
     return Plan(n=n, batch_size=batch_size, clip_norm=1.0, block=block, parameters=100)
+
+
+def claiming(a_plan: Plan, epsilon: float) -> Plan:
+    """Return the plan with a block that claims this epsilon, whatever it costs."""
+    block = replace(a_plan.block, guarantee=replace(a_plan.guarantee, epsilon=epsilon))
+    return replace(a_plan, block=block)
 
 
 def training(
@@ -63,12 +87,13 @@ def one_at_a_time(
     model: nn.Module, rows: Tensor, targets: Tensor, loss: Callable[[Tensor, Tensor], Tensor], clip_norm: float
 ) -> dict[str, Tensor]:
     """Return the sum of clipped gradients, each from its own backward pass over its own row: slow and obvious."""
-    sums = {name: torch.zeros_like(p, dtype=torch.float64) for name, p in model.named_parameters()}
+    trained = {name: one for name, one in model.named_parameters() if one.requires_grad}
+    sums = {name: torch.zeros_like(one, dtype=torch.float64) for name, one in trained.items()}
     for row, target in zip(rows, targets, strict=True):
-        gradients = torch.autograd.grad(loss(model(row[None]), target[None]).sum(), list(model.parameters()))
+        gradients = torch.autograd.grad(loss(model(row[None]), target[None]).sum(), list(trained.values()))
         length = torch.sqrt(sum((g.double().square().sum() for g in gradients), start=torch.zeros((), dtype=torch.float64)))
         factor = min(1.0, clip_norm / max(float(length), 1e-300))
-        for (name, _), gradient in zip(model.named_parameters(), gradients, strict=True):
+        for name, gradient in zip(trained, gradients, strict=True):
             sums[name] += gradient.double() * factor
     return sums
 

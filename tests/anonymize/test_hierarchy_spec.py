@@ -28,6 +28,26 @@ def categorical(*values: Any) -> Any:
         ("h = { groups = { low = [9, 12] } }", numeric(), {"rows": [["9", "low", "*"], ["12", "low", "*"]]}),
         ("h = { rows = [['a', 'x'], ['b', 'x']] }", categorical("a"), {"rows": [["a", "x", "*"], ["b", "x", "*"]]}),
         ("h = { widths = [5], low = 0, high = 10 }", categorical(), {"low": 0.0, "high": 10.0, "cuts": [[5.0]]}),
+        (
+            "h = { order = ['a', 'b', 'c'], runs = [2] }",
+            categorical("a"),
+            {"rows": [["a", "a to b", "*"], ["b", "a to b", "*"], ["c", "c", "*"]]},
+        ),
+        (
+            "h = { redact = [2, 3], length = 5 }",
+            categorical(),
+            {"redact": [2, 3], "length": 5, "side": "right", "align": "left", "pad": " ", "alphabet": 10},
+        ),
+        (
+            "h = { units = ['month', 'year'], first = 1920-01-01, last = '2020-12-31' }",
+            categorical(),
+            {"first": "1920-01-01", "last": "2020-12-31", "units": ["month", "year"]},
+        ),
+        (
+            "h = { cuts = [[5]], low = 0, high = 10, origin = 'data' }",
+            categorical(),
+            {"low": 0.0, "high": 10.0, "cuts": [[5.0]], "origin": "data"},
+        ),
     ],
 )
 def test_every_spelling_gives_its_hierarchy_and_the_json_form_reads_back(toml: str, column: Any, form: Any) -> None:
@@ -73,6 +93,13 @@ def test_t16_a_missing_hierarchy_names_the_column_and_the_remedy() -> None:
         (numeric(), {"widths": 5}, "wrong form"),
         (numeric(), {"cuts": [5]}, "wrong form"),
         (numeric(), {"rows": [5]}, "wrong form"),
+        (numeric(), {"order": 5}, "wrong form"),
+        (numeric(), {"redact": [1]}, "lacks what belongs to it"),
+        (numeric(), {"redact": [1], "length": 5, "left": 1}, "exactly one"),
+        (numeric(), {"redact": [1], "lenght": 5}, "'lenght' looks like 'length'"),
+        (numeric(), {"units": ["month"]}, "lacks what belongs to it"),
+        (numeric(), {"units": ["week", "month"], "first": "2020-01-01", "last": "2020-12-31"}, "units of dates"),
+        (numeric(), {"rows": [["a"]], "origin": "census"}, "origin"),
         (numeric(), {"widths": [5], "low": 1}, "differs from the column's bounds"),
         (categorical("a"), {"widths": [5]}, "need declared bounds"),
         (categorical("a", "b"), {"groups": {"x": ["a"]}}, r"\['b'\] have no place"),

@@ -6,9 +6,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tacit.anonymize.column_names import kind_by_name, words
 from tacit.anonymize.identify import identify_columns
-from tacit.anonymize.patterns import iban, luhn, ssn
+from tacit.anonymize.identify.column_names import kind_by_name, words
+from tacit.anonymize.identify.recognizers.digits import luhn
+from tacit.anonymize.identify.recognizers.money import iban
+from tacit.anonymize.identify.recognizers.weighted import ssn
 from tacit.tables.schema import Role
 
 FIRST = ["Ann", "Bo", "Carla", "Dmitri", "Eve", "Farid", "Grace", "Hao", "Inés", "Jürgen"]

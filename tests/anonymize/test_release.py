@@ -1,14 +1,30 @@
+import json
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tacit.anonymize.hierarchies import IntervalHierarchy, TreeHierarchy
-from tacit.anonymize.loss import Loss
-from tacit.anonymize.privacy_models import KAnonymity
+from tacit.anonymize.local import CellSuppression
+from tacit.anonymize.manifest import table_digest
+from tacit.anonymize.privacy_models import (
+    AverageRisk,
+    BasicBetaLikeness,
+    DeltaPresence,
+    DistinctLDiversity,
+    EntropyLDiversity,
+    KAnonymity,
+    KMap,
+    LKCPrivacy,
+    TCloseness,
+)
+from tacit.anonymize.recoding import released_table
 from tacit.anonymize.release import anonymize
+from tacit.anonymize.utility.loss import Loss
 from tacit.errors import ConfigError, DataError, PrivacyError
 
 AGE = IntervalHierarchy.from_widths(0, 100, [10, 20])
@@ -22,10 +38,17 @@ TABLE = pa.table(
     }
 )
 
+MIXED = pa.UnionArray.from_sparse(pa.array([0, 1] * 3 + [0], pa.int8()), [pa.array(["a"] * 7), pa.array([1] * 7)])
+
 
 def released(table: pa.Table = TABLE, **options: Any) -> Any:
-    settings: dict[str, Any] = {"suppression_limit": 0.2, "keep": ("ill",)} | options
-    return anonymize(table, {"age": AGE, "job": JOB}, settings.pop("model", KAnonymity(k=2)), **settings)
+    settings: dict[str, Any] = {
+        "quasi": {"age": AGE, "job": JOB},
+        "require": [KAnonymity(2)],
+        "suppression_limit": 0.2,
+        "keep": ("ill",),
+    }
+    return anonymize(table, **settings | options)
 
 
 def test_a_release_holds_the_levels_found_without_suppressed_rows_and_only_named_columns() -> None:
@@ -50,7 +73,7 @@ def test_the_order_of_rows_says_nothing_about_the_original_order() -> None:
 
 
 def test_a_column_at_level_zero_keeps_its_type() -> None:
-    result = anonymize(pa.table({"age": [20.5, 20.5]}), {"age": AGE}, KAnonymity(k=2), suppression_limit=0)
+    result = anonymize(pa.table({"age": [20.5, 20.5]}), quasi={"age": AGE}, require=[KAnonymity(2)])
     assert result.table.schema.field("age").type == pa.float64()
 
 
@@ -68,18 +91,18 @@ def test_nan_is_missing_and_dictionaries_are_read_as_their_values() -> None:
     assert released(nan, suppression_limit=0).table.column("age").null_count == 2
 
 
-def test_a_column_without_a_single_value_is_one_category() -> None:
-    table = pa.table({"age": pa.nulls(4), "job": ["clerk"] * 4, "ill": [True] * 4})
-    with pytest.raises(DataError, match="column 'age'"):
-        released(table, suppression_limit=0)
-    typed = table.set_column(0, "age", pa.nulls(4, pa.int64()))
-    assert released(typed, suppression_limit=0).levels == {"age": 0, "job": 0}
+@pytest.mark.parametrize("missing", [pa.nulls(7), pa.nulls(7, pa.int64()), pa.array([float("nan")] * 7)])
+def test_a_column_without_a_single_value_is_refused(missing: Any) -> None:
+    with pytest.raises(DataError, match="column 'age' is missing in every row"):
+        released(TABLE.set_column(2, "age", missing))
+    with pytest.raises(DataError, match="column 'ill' is missing in every row"):
+        released(TABLE.set_column(3, "ill", missing), sensitive=["ill"], keep=())
 
 
 def test_t7_the_record_hashes_every_hierarchy() -> None:
     def digests(job: Any) -> Any:
-        result = anonymize(TABLE, {"age": AGE, "job": job}, KAnonymity(k=2), suppression_limit=0.2)
-        return {name: form["sha256"] for name, form in result.to_json()["settings"]["hierarchies"].items()}
+        result = released(quasi={"age": AGE, "job": job})
+        return {name: form["sha256"] for name, form in result.manifest()["settings"]["hierarchies"].items()}
 
     renamed = TreeHierarchy.from_groups({"desk": ["clerk", "boss"], "field": ["farmer"]})
     assert digests(JOB) == digests(TreeHierarchy(rows=JOB.rows))
@@ -88,16 +111,97 @@ def test_t7_the_record_hashes_every_hierarchy() -> None:
 
 
 def test_the_record_is_never_called_differential_privacy() -> None:
-    record = released().to_json()
+    record = released().manifest()
     assert record["claim"] == "a syntactic property of this table; not differential privacy"
     assert "epsilon" not in str(record)
 
 
+def test_the_manifest_travels_as_json_with_hash_models_losses_and_risks() -> None:
+    result = released(minimize=Loss(aggregate="rank", weights={"job": 2}))
+    manifest = json.loads(json.dumps(result.manifest()))
+    assert manifest["sha256"] == table_digest(result.table)
+    assert manifest["settings"]["models"] == [{"model": "k-anonymity", "k": 2}]
+    assert manifest["settings"]["metric"]["weights"] == {"job": 2}
+    assert manifest["score"] == list(result.score)
+    assert manifest["risks"] == {"prosecutor, highest": 0.5, "prosecutor, average": 0.5}  # three classes of two rows
+    # age: six rows in intervals of width 10 of 100, one suppressed: (6 * 0.1 + 1) / 7; job: one suppressed, six raw
+    assert manifest["losses"] == pytest.approx({"age": 1.6 / 7, "job": 1 / 7}, abs=1e-9)
+    assert manifest["search"] == "full-domain search, proved optimal"
+
+
+def test_the_digest_of_a_table_sees_values_and_not_chunks() -> None:
+    halves = pa.concat_tables([TABLE.slice(0, 3), TABLE.slice(3)])
+    assert table_digest(halves) == table_digest(TABLE)
+    assert table_digest(TABLE.slice(1)) != table_digest(TABLE)
+    assert table_digest(TABLE.take([1, 0, 2, 3, 4, 5, 6])) != table_digest(TABLE)
+    assert table_digest(TABLE.set_column(2, "age", TABLE["age"].cast(pa.float64()))) != table_digest(TABLE)
+
+
+def test_findings_are_exact_and_stay_with_the_custodian() -> None:
+    findings = {finding.name: finding for finding in released().findings}
+    assert findings["rows released"].value == 6
+    assert findings["smallest class"].value == 2
+    assert findings["information lost"].value == released().score
+    assert not any(finding.may_leave for finding in findings.values())
+
+
+def test_quasi_identifiers_named_alone_get_hierarchies_that_the_record_shows() -> None:
+    result = released(quasi=["age", "job"], suppression_limit=0.5)
+    assert set(result.settings["hierarchies"]) == {"age", "job"}
+    assert result.smallest_class >= 2
+
+
+def test_a_stopped_search_states_its_gap_in_words() -> None:
+    table = pa.table({name: ["a", "b", "c", "d"] * 20 for name in "pqrstuvw"})
+    tree = TreeHierarchy.from_groups({"x": ["a", "b"], "y": ["c", "d"]})
+    result = anonymize(table, quasi=dict.fromkeys("pqrstuvw", tree), require=[KAnonymity(40)], time_limit=1e-9)
+    assert not result.optimal
+    assert result.search == f"full-domain search, best found; at most {result.gap:.4g} above the optimum"
+
+
+@pytest.mark.parametrize("recoding", ["full-domain", "local", "mondrian", CellSuppression(limit=0.3)], ids=str)
+@pytest.mark.parametrize(
+    "models",
+    [
+        [KAnonymity(3), DistinctLDiversity("ill", 2)],
+        [EntropyLDiversity("ill", 1.8), KAnonymity(2)],
+        [TCloseness("ill", 0.3)],
+        [AverageRisk(0.2)],
+        [LKCPrivacy("ill", 2, 3, 0.8)],
+        [BasicBetaLikeness("ill", 0.8), KAnonymity(2)],
+    ],
+    ids=str,
+)
+def test_the_independent_check_confirms_every_model_under_every_recoding(models: Any, recoding: Any) -> None:
+    rng = np.random.default_rng(3)
+    table = pa.table(
+        {"age": rng.integers(0, 100, 80), "job": rng.choice(["clerk", "boss", "farmer"], 80), "ill": rng.choice(["x", "y"], 80)}
+    )
+    result = released(table, require=models, keep=(), sensitive=["ill"], suppression_limit=0.3, recoding=recoding)
+    assert result.verification.ok
+    assert len(result.verification.checks) >= len(models) + 2
+
+
+def test_subset_and_population_reach_models_and_check() -> None:
+    population = pa.concat_tables([TABLE, TABLE])
+    chosen = [True, True, False, True, True, True, False]
+    assert released(require=[KMap(4)], population=population, suppression_limit=0).levels != released().levels
+    mapped = released(require=[KMap(2)], subset=chosen, suppression_limit=0)
+    assert mapped.rows == mapped.table.num_rows == 5
+    assert not {2, 6} & set(mapped.origins.tolist())
+    present = released(require=[DeltaPresence(0.0, 0.8)], subset=chosen, suppression_limit=0)
+    assert present.verification.ok
+    assert present.levels != mapped.levels
+
+
 def test_every_setting_changes_the_release() -> None:
-    assert released(model=KAnonymity(k=3)).table != released().table
+    assert released(require=[KAnonymity(3)]).table != released().table
     assert released(suppression_limit=0).suppressed != released().suppressed
     assert released(keep=()).table.column_names == ["job", "age"]
-    assert released(loss=Loss(aggregate="geometric mean")).loss != released().loss
+    assert released(minimize=Loss(aggregate="geometric mean")).score != released().score
+    assert released(recoding="mondrian").table != released().table
+    assert released(subset=[True] * 6 + [False]).suppressed == 0
+    assert released(sensitive=["name"]).table.column_names == ["job", "name", "age", "ill"]
     seen: list[tuple[int, int]] = []
     released(on_progress=lambda *at: seen.append(at))
     assert seen
@@ -116,7 +220,40 @@ def test_every_setting_changes_the_release() -> None:
         (TABLE.drop(["job"]), {}, DataError, "'job' is not in the table"),
         (TABLE.append_column("age", TABLE.column("age")), {}, DataError, "'age' occurs 2 times"),
         (TABLE.slice(0, 0), {}, DataError, "no rows"),
-        (TABLE, {"model": KAnonymity(k=8)}, DataError, "Even one class of all 7 rows"),
+        (
+            TABLE,
+            {"require": [KAnonymity(8)]},
+            DataError,
+            r"nearest setting that works is 7-anonymity.*Even one class of all 7 rows",
+        ),
+        (TABLE, {"require": []}, ConfigError, "at least one privacy model"),
+        (TABLE, {"require": KAnonymity(2)}, ConfigError, r"require is a list"),
+        (TABLE, {"quasi": "age"}, ConfigError, "lists of column names"),
+        (TABLE, {"sensitive": ["age"]}, ConfigError, r"\['age'\] are named as quasi-identifiers and as sensitive"),
+        (TABLE, {"sensitive": ["ill"]}, ConfigError, r"\['ill'\] are named twice"),
+        (
+            TABLE,
+            {"require": [DistinctLDiversity("job", 2)]},
+            ConfigError,
+            r"\['job'\] are named as quasi-identifiers and as sens",
+        ),
+        (TABLE, {"require": [DistinctLDiversity("nope", 2)]}, DataError, "'nope' is not in the table"),
+        (
+            TABLE.append_column("one", pa.array(["7777"] * 7)),
+            {"sensitive": ["one"]},
+            DataError,
+            "'one' has one value in all rows",
+        ),
+        (TABLE, {"suppression_limit": -0.1}, ConfigError, "suppression_limit"),
+        (TABLE, {"minimize": Loss(weights={"agee": 1})}, ConfigError, r"weights to \['agee'\]"),
+        (TABLE, {"recoding": "global"}, ConfigError, "full-domain, local, mondrian"),
+        (TABLE, {"subset": [True]}, ConfigError, r"one truth value per row, shape \(7,\), got shape \(1,\)"),
+        (TABLE, {"subset": [1] * 7}, ConfigError, "one truth value per row"),
+        (TABLE, {"subset": [False] * 7}, ConfigError, "subset has no rows"),
+        (TABLE, {"population": TABLE.drop(["job"])}, DataError, "population table: column 'job' is not in the table"),
+        (TABLE, {"population": TABLE.set_column(2, "age", pa.array(["x"] * 7))}, DataError, "'age' of the population table"),
+        (TABLE.set_column(0, "job", MIXED), {}, DataError, "'job' holds values of several types"),
+        (TABLE.append_column("list", pa.array([[1]] * 7)), {"quasi": ["list"]}, DataError, "'list'.* holds? lists"),
         (TABLE.set_column(2, "age", pa.array(["7777"] * 7)), {}, DataError, "column 'age': its values are string"),
         (TABLE.set_column(2, "age", pa.array([7777] * 7)), {}, DataError, "column 'age': it holds values outside"),
         (TABLE.set_column(0, "job", pa.array(["7777"] * 7)), {}, DataError, "column 'job': 1 of its 1 distinct values"),
@@ -131,18 +268,58 @@ def test_bad_input_is_refused_by_name_and_never_by_value(table: pa.Table, option
 
 def test_a_value_outside_a_hierarchy_without_levels_between_is_refused_too() -> None:
     with pytest.raises(DataError, match="column 'job'"):
-        anonymize(TABLE, {"job": TreeHierarchy(rows=(("clerk",), ("boss",)))}, KAnonymity(k=2), suppression_limit=0.5)
+        released(quasi={"job": TreeHierarchy(rows=(("clerk",), ("boss",)))}, suppression_limit=0.5)
 
 
 def test_no_quasi_identifier_is_refused() -> None:
     with pytest.raises(ConfigError, match="at least one quasi-identifier"):
-        anonymize(TABLE, {}, KAnonymity(k=2), suppression_limit=0)
+        released(quasi={})
+
+
+class Splitting:
+    """A hierarchy whose second level separates what the first has joined."""
+
+    levels, leaf_share = 4, 0.25
+
+    def check(self, values: pa.Array) -> None: ...
+
+    def generalize(self, values: pa.Array, level: int) -> Any:
+        labels = ["x"] * len(values) if level == 1 else [f"y{i % 2}" for i in range(len(values))]
+        return labels, np.full(len(values), 0.5)
+
+    def to_json(self) -> Any:
+        return {}
+
+
+def test_a_hierarchy_that_is_not_monotone_is_refused() -> None:
+    with pytest.raises(ConfigError, match="column 'job': its hierarchy is not monotone: level 2 separates"):
+        released(quasi={"job": Splitting()})
+
+
+def test_names_with_spaces_brackets_and_dots_are_names() -> None:
+    names = ["job [0].x", "na me", "age(y)", "a.b"]
+    table = TABLE.rename_columns(names)
+    for recoding in ("full-domain", "mondrian"):
+        result = released(table, quasi={"age(y)": AGE, "job [0].x": JOB}, keep=["a.b"], recoding=recoding)
+        plain = released(recoding=recoding).table
+        assert result.table.rename_columns(plain.column_names).equals(plain)
+
+
+def test_an_interrupted_search_leaves_nothing_behind_and_the_table_as_it_was() -> None:
+    before = TABLE.slice(0)
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        released(on_progress=interrupt)
+    assert TABLE.equals(before)
 
 
 @pytest.mark.parametrize("k", [1, 0, -3, 2.0, True, "5"])
 def test_k_must_be_a_whole_number_of_at_least_two(k: Any) -> None:
     with pytest.raises(ConfigError, match="k must be a whole number"):
-        KAnonymity(k=k)
+        KAnonymity(k)
 
 
 class Unverifiable(KAnonymity):
@@ -154,23 +331,20 @@ class Unverifiable(KAnonymity):
 
 def test_what_the_independent_check_cannot_confirm_is_not_released() -> None:
     with pytest.raises(PrivacyError, match="not one this check knows"):
-        released(model=Unverifiable(k=2))
+        released(require=[Unverifiable(2)])
 
 
 def test_a_release_that_recoding_got_wrong_is_not_released(monkeypatch: pytest.MonkeyPatch) -> None:
     """Planted fault: the recoding forgets to suppress."""
     from tacit.anonymize import release
 
-    honest = release._recode
-    monkeypatch.setattr(release, "_recode", lambda data, coded, found, keep: honest(data, coded, _keeping_all(found), keep))
+    monkeypatch.setattr(release, "released_table", _keeping_all)
     with pytest.raises(PrivacyError, match="1 of 4 classes have fewer than 2 rows"):
         released()
 
 
-def _keeping_all(found: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(found, keep=found.keep | True)
+def _keeping_all(data: Any, coded: Any, tuples: Any, recoding: Any, **more: Any) -> Any:
+    return released_table(data, coded, tuples, replace(recoding, kept=recoding.kept | True), **more)
 
 
 @settings(max_examples=50, deadline=None)
@@ -182,13 +356,16 @@ def _keeping_all(found: Any) -> Any:
     ),
     st.integers(2, 5),
     st.sampled_from([0, 0.1, 0.5]),
+    st.sampled_from(["full-domain", "local", "mondrian", CellSuppression(limit=0.3)]),
 )
-def test_every_release_of_random_tables_passes_the_independent_check(rows: Any, k: Any, limit: float) -> None:
+def test_every_release_of_random_tables_passes_the_independent_check(rows: Any, k: Any, limit: float, recoding: Any) -> None:
     table = pa.table(
         {"age": pa.array([age for age, _ in rows], pa.int64()), "job": pa.array([job for _, job in rows], pa.string())}
     )
     if k > len(rows):
         return
-    result = anonymize(table, {"age": AGE, "job": JOB}, KAnonymity(k=k), suppression_limit=limit)
+    if not any(age is not None for age, _ in rows) or not any(job is not None for _, job in rows):
+        return
+    result = anonymize(table, quasi={"age": AGE, "job": JOB}, require=[KAnonymity(k)], suppression_limit=limit, recoding=recoding)
     assert result.smallest_class >= k
     assert result.table.num_rows == result.rows - result.suppressed

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import Answer, grant, in_process, start, tacit
+from command_line import Answer, grant, kill_in_mid_training, start, tacit
 from small_study import TEXT, write_small_study
 from tacit.privacy.ledger import verify
 
@@ -149,24 +149,18 @@ def test_a_unit_column_is_refused_until_units_are_trained(small: Path) -> None:
     assert_clear(tacit("run", folder=small), 2, "unit", "one row")
 
 
-def test_a_run_folder_of_another_version(finished_copy: Path) -> None:
-    path = finished_copy / "runs/small/train/record.json"
+def test_a_run_folder_of_another_version(again: Path) -> None:
+    path = again / "runs/small/train/record.json"
     path.write_text(path.read_text().replace('"format": 1', '"format": 99'))
     before = path.read_bytes()
-    assert_clear(tacit("run", folder=finished_copy), 1, "another version", "runs/small")
+    assert_clear(tacit("run", folder=again), 1, "another version", "runs/small")
     assert path.read_bytes() == before
 
 
-def test_a_damaged_record(finished_copy: Path) -> None:
-    path = finished_copy / "runs/small/twin/record.json"
+def test_a_damaged_record(again: Path) -> None:
+    path = again / "runs/small/twin/record.json"
     path.write_text(path.read_text()[:100])
-    assert_clear(tacit("run", folder=finished_copy), 1, "damaged", "Nothing was changed")
-
-
-@pytest.fixture
-def finished_copy(small: Path) -> Path:
-    assert tacit("run", folder=small).code == 0
-    return small
+    assert_clear(tacit("run", folder=again), 1, "damaged", "Nothing was changed")
 
 
 def test_a_full_disk(small: Path) -> None:
@@ -185,7 +179,7 @@ def test_a_full_disk(small: Path) -> None:
     process = subprocess.run(command, cwd=small, capture_output=True, text=True, preexec_fn=limit, check=False)
     assert_clear(Answer(process.returncode, process.stdout, process.stderr), 1, "room" if "room" in process.stderr else "disk")
     assert_nothing_half_written(small)
-    assert in_process("run", folder=small).code == 0, "with space, the same command goes on"
+    assert tacit("run", folder=small).code == 0, "with space, the same command goes on"
 
 
 def test_a_full_disk_in_mid_step(small: Path) -> None:
@@ -223,13 +217,8 @@ def test_ctrl_c_in_mid_step_and_then_again(small: Path) -> None:
 
 
 def test_kill_in_mid_training_resumes_the_block_that_was_paid_for(small: Path) -> None:
-    edit(small, "epochs = 4", "epochs = 120")
-    process = start("run", folder=small)
-    deadline = time.monotonic() + 120
-    while not list(small.glob("runs/small/secret/*.checkpoint")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    process.kill()
-    process.communicate()
+    edit(small, "epochs = 4", "epochs = 40")
+    kill_in_mid_training(small)
     spent = verify(small / "ledger.sqlite").datasets["people"].charged
     assert spent.epsilon > 1.9, "the whole block was charged before the first step"
     answer = tacit("run", folder=small)

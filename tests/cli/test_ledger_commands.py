@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from command_line import tacit
-from simple_training import plan
+from simple_training import claiming, plan
 from tacit.privacy.ledger import Ledger
 
 
@@ -17,7 +17,7 @@ def book(tmp_path: Path) -> Path:
         tacit("ledger", "grant", "l.sqlite", "people", "--epsilon", "3", "--note", "ethics board 12", folder=tmp_path).code == 0
     )
     with Ledger.open(tmp_path / "l.sqlite") as ledger:
-        ledger.reserve(plan(10, 5, noise=5.0).block, dataset="people", request_id="one", purpose="a model")
+        ledger.reserve(claiming(plan(10, 5, noise=5.0), 1.0).block, dataset="people", request_id="one", purpose="a model")
         ledger.record("not-dp", dataset="people", request_id="two", what="a 5-anonymous table")
         (tmp_path / "head.json").write_text(json.dumps(ledger.head().to_json()))
     return tmp_path
@@ -47,7 +47,9 @@ def test_verify_recomputes_the_price_and_finds_a_false_one(book: Path) -> None:
     assert 0 < json.loads(good.out)["datasets"]["people"]["epsilon"] < 1
     with Ledger.open(book / "l.sqlite") as ledger:
         ledger.grant("people", epsilon=1, delta=1e-5)
-        ledger.reserve(plan(10, 5, noise=0.3).block, dataset="people", request_id="cheap", purpose="priced too low")
+        ledger.reserve(
+            claiming(plan(10, 5, noise=1.0), 1.0).block, dataset="people", request_id="cheap", purpose="priced too low"
+        )
     bad = tacit("ledger", "verify", "l.sqlite", folder=book)
     assert bad.code == 1
     assert "epsilon" in bad.out

@@ -34,6 +34,9 @@ SHOWN_LOSS = (
 )
 
 ANCHORED = ANCHOR + "test_every_row_is_anchored_before_its_caller_may_rely_on_it"
+SPENT = "tests/anonymize/private/test_spending.py::test_nothing_is_released_that_was_not_paid_for"
+SAFE_K = "tests/anonymize/private/test_safe_k.py::"
+NOISED_VALUES = "tests/anonymize/perturb/test_private_noise.py::"
 PAID_FIRST = TRAINER + "test_the_block_is_paid_for_before_a_row_is_read"
 
 FREE = '__import__("tacit.privacy.ledger", fromlist=["x"]).Reservation(None, {0}.block, (0, {0}.block.paid_steps), lambda e, b: (0, 0))'
@@ -65,7 +68,41 @@ CHARGES = (
     Charge("study/steps/twin.py", "_work", "run.charge", 1, "None", WALK),
     Charge("study/steps/evaluate.py", "_work", "run.charge", 1, "None", WALK),
     Charge("study/steps/attack.py", "_work", "run.charge", 1, "None", WALK),
+    Charge("anonymize/private/spending.py", "Spending.__enter__", "self.ledger.reserve", 1, FREE.format("self"), SPENT),
+    Charge("anonymize/private/spending.py", "Spending._spend", "reservation.count_step", 1, "None", SPENT),
+    Charge(
+        "anonymize/private/safe_k.py",
+        "safe_k_anonymize",
+        "ledger.reserve",
+        1,
+        FREE.format("type('Paid', (), {'block': block})"),
+        SAFE_K + "test_it_is_paid_for_before_a_coin_is_tossed",
+    ),
+    Charge(
+        "anonymize/private/safe_k.py",
+        "safe_k_anonymize",
+        "reservation.count_step",
+        1,
+        "None",
+        SAFE_K + "test_the_one_paid_step_is_counted_before_a_coin_is_tossed",
+    ),
     Charge("study/run.py", "Run.charge", "self.ledger.record", 1, "None", WALK),
+    Charge(
+        "anonymize/perturb/private_noise.py",
+        "add_private_noise",
+        "ledger.reserve",
+        1,
+        FREE.format("type('Paid', (), {'block': block})"),
+        NOISED_VALUES + "test_it_is_charged_before_a_value_is_read_or_noise_is_drawn",
+    ),
+    Charge(
+        "anonymize/perturb/private_noise.py",
+        "add_private_noise",
+        "reservation.count_step",
+        1,
+        "None",
+        NOISED_VALUES + "test_the_one_paid_step_is_counted_before_a_value_is_read",
+    ),
     Charge(_Y, "Payment.reserve", "self.ledger.reserve", 1, FREE.format("plan"), CHARGED),
     Charge(_Y, "Payment.resume", "self.reserve", 1, FREE.format("plan"), EVERY_STEP),
     Charge(_Y, "Payment.resume", "self.ledger.resume", 1, FREE.format("plan"), REPLAYED),

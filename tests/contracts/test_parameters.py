@@ -96,6 +96,10 @@ _STUDY = _HERE + "test_a_study_is_its_path_and_its_settings"
 _RUN = _HERE + "test_every_argument_of_a_run_counts"
 _INIT = "tests/cli/test_init_and_check.py::"
 _BOOK = "tests/cli/test_ledger_commands.py::"
+_REDUCED = "tests/train/test_reductions.py::"
+_SCAN = "tests/cli/test_scan.py::"
+_ANON = "tests/cli/test_anonymize.py::"
+_RISK = "tests/cli/test_risk.py::"
 _DEMO = "tests/end_to_end/test_demo.py::"
 
 _HEARD_BY = {"PrivateBoostedTrees": ("on_step",), "PrivateRegressor": ("on_step", "activation")}
@@ -298,14 +302,18 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "checkpoints": _RESUMED,
     },
     "PrivateTraining.check": {
-        "losses_of": "tests/train/test_pitfalls.py::test_c02_examples_coupled_through_ignore_index_are_refused"
+        "losses_of": "tests/train/test_pitfalls.py::test_c02_examples_coupled_through_ignore_index_are_refused",
+        "reduction": _REDUCED + "test_a_weight_made_of_all_labels_leaves_no_trace_and_the_check_finds_it",
     },
     "PrivateTraining.keep": dict.fromkeys(("name", "thing"), _KEPT),
     "PrivateTraining.record": {
         "what": _LOOP + "test_C17_a_loss_of_private_rows_is_shown_only_when_asked_for_by_name_and_stands_in_the_ledger"
     },
     "PrivateTraining.restore": dict.fromkeys(("state", "claimed"), _RESUMED),
-    "PrivateTraining.backward": {"losses": "tests/train/test_engine.py::test_a_batch_wide_loss_is_refused"},
+    "PrivateTraining.backward": {
+        "losses": "tests/train/test_engine.py::test_a_batch_wide_loss_is_refused",
+        "reduction": _REDUCED + "test_c08_a_declared_reduction_gives_the_update_of_losses_by_row",
+    },
     "Trainer": dict.fromkeys(("plan", "network", "source"), _FIT),
     "Trainer.fit": dict.fromkeys(
         (
@@ -334,6 +342,44 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "out": _INIT + "test_init_as_json",
         "encoding": _HERE + "test_a_study_is_written_for_the_data_where_it_is_asked_for",
         "json": _INIT + "test_init_as_json",
+    },
+    "tacit scan": {
+        "data": _SCAN + "test_what_cannot_be_scanned_ends_in_one_message_and_an_exit_code",
+        "names": _SCAN + "test_names_of_a_file_are_looked_for",
+        "encoding": _SCAN + "test_another_encoding_is_read",
+        **dict.fromkeys(("hipaa", "separation", "json"), _SCAN + "test_json_holds_the_findings_and_the_reports_asked_for"),
+    },
+    "tacit risk": {
+        **dict.fromkeys(("data", "quasi"), _RISK + "test_one_clear_message_for_what_cannot_be_measured"),
+        "after": _RISK + "test_the_table_fits_80_columns_and_has_before_beside_after",
+        "threshold": _RISK + "test_the_threshold_counts",
+        **dict.fromkeys(("population", "population_size"), _RISK + "test_a_population_adds_its_risks"),
+        "encoding": _RISK + "test_another_encoding_is_read",
+        "json": _RISK + "test_json_holds_the_findings_and_none_may_leave",
+    },
+    "tacit anonymize": {
+        **dict.fromkeys(
+            (
+                "k",
+                "require",
+                "hierarchy",
+                "sensitive",
+                "keep",
+                "suppression_limit",
+                "recoding",
+                "aggregate",
+                "weight",
+                "generalization_vs_suppression",
+                "subset",
+                "population",
+            ),
+            _ANON + "test_every_option_changes_what_comes_out",
+        ),
+        **dict.fromkeys(("data", "quasi"), _ANON + "test_bad_input_ends_in_one_clear_error_and_nothing_is_written"),
+        "out": _ANON + "test_parquet_is_written_where_the_name_says_so",
+        "time_limit": _ANON + "test_a_time_limit_ends_a_search_with_the_best_found_and_says_so",
+        "encoding": _ANON + "test_the_encoding_of_text_files_is_used",
+        "json": _ANON + "test_json_is_the_manifest_that_is_written",
     },
     "tacit check": dict.fromkeys(("study", "json"), _HERE + "test_check_answers_for_the_study_it_is_given"),
     "tacit run": {

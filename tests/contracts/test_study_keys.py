@@ -69,6 +69,14 @@ KEYS = {
     "columns.NAME.above": Case("above = 5", "above = 7", base=CUT),
     "anonymize.k": Case("k = 4", "k = 30", "table", _TABLE),
     "anonymize.suppression_limit": Case("suppression_limit = 0.05", "suppression_limit = 0.6", "table", _TABLE),
+    "anonymize.require": Case("k = 4", 'k = 4\nrequire = [{ model = "t-closeness", column = "ill", t = 0.05 }]', "table", _TABLE),
+    "anonymize.recoding": Case("k = 4", 'k = 4\nrecoding = "mondrian"', "table", _TABLE),
+    "anonymize.minimize.aggregate": Case("k = 4", 'k = 4\nminimize = { aggregate = "maximum" }', "findings", _TABLE),
+    "anonymize.minimize.weights": Case("k = 4", "k = 4\nminimize = { weights = { town = 0.01 } }", "findings", _TABLE),
+    "anonymize.minimize.generalization_vs_suppression": Case(
+        "k = 4", "k = 4\nminimize = { generalization_vs_suppression = 0.9 }", "findings", _TABLE
+    ),
+    "anonymize.time_limit": Case("k = 4", "k = 4\ntime_limit = 0.0000001", "search", _TABLE),
     "train.epsilon": Case("epsilon = 2.0", "epsilon = 1.0"),
     "train.delta": Case("delta = 1e-5", "delta = 1e-7"),
     "train.features": Case("epsilon = 2.0", 'epsilon = 2.0\nfeatures = ["score"]'),
@@ -144,6 +152,7 @@ def _left(folder: Path) -> dict[str, Any]:
         left["weights"] = [array.tolist() for array in (*network.weights, *network.biases)]
     if (runs / "anonymize/table.csv").exists():
         left["table"] = (runs / "anonymize/table.csv").read_text()
+        left["search"] = json.loads((runs / "anonymize/manifest.json").read_text())["search"]
     if (runs / "report/release.json").exists():
         page = json.loads((runs / "report/release.json").read_text())
         left |= {"title": page["title"], "items": page["items"]}

@@ -45,3 +45,13 @@ def test_the_wide_network_has_the_published_size_and_one_score_a_view() -> None:
     assert sum(one.numel() for one in wide["wide_residual_network"]().parameters()) == pytest.approx(2.75e6, rel=0.005)
     model = wide["Views"](wide["wide_residual_network"](width=1))
     assert model(torch.zeros(2, 3, 3, 32, 32)).shape == (2, 3, 10)
+
+
+def test_the_notes_of_the_free_text_example_keep_no_name_number_or_address() -> None:
+    notes = example("free_text")["main"]()
+    assert notes[-1] == "The line was dead."
+    for hidden in ("Okafor", "OKAFOR", "Byrne", "4111", "7946", "078-05", "NWBK", "@", "1958", "3432292GH", "AF30"):
+        assert not any(hidden in (note or "") for note in notes), hidden
+    tokens = [note.split("[E-MAIL ")[1][:32] for note in notes if note and "[E-MAIL " in note]
+    assert len(tokens) == 2
+    assert tokens[0] == tokens[1]

@@ -60,7 +60,7 @@ def test_the_page_loads_without_a_console_message(chromium: str, report: Path, t
     for figure in KEY_FIGURES:
         assert (figure in dom) == (figure not in hidden), figure
     drawings = dom.count("<svg")
-    assert drawings == (6 if edition == "custodian" else 3)
+    assert drawings == (7 if edition == "custodian" else 3)
 
 
 def test_a_console_message_would_be_seen(chromium: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tacit.models.finding import Basis, Finding
 from tacit.report import Statement, StepSection
 from tacit.report.drawing import svg
 from tacit.report.plots import plots
+from tacit.report.risk_plots import _curve
 from tacit.report.value_plots import spend_bar
 
 MALFORMED: list[Any] = [
@@ -25,9 +26,9 @@ MALFORMED: list[Any] = [
 ]
 
 
-def test_the_whole_journey_has_five_plots_each_in_its_chapter(statement: Statement) -> None:
-    assert [plot.step for plot in plots(statement)] == ["anonymize", "twin", "attack", "audit", "audit"]
-    assert [plot.basis for plot in plots(statement)] == [Basis.EXACT] * 3 + [Basis.PUBLIC] * 2
+def test_the_whole_journey_has_six_plots_each_in_its_chapter(statement: Statement) -> None:
+    assert [plot.step for plot in plots(statement)] == ["anonymize", "anonymize", "twin", "attack", "audit", "audit"]
+    assert [plot.basis for plot in plots(statement)] == [Basis.EXACT] * 4 + [Basis.PUBLIC] * 2
 
 
 def test_a_study_without_findings_has_none(statement: Statement) -> None:
@@ -49,18 +50,37 @@ def test_malformed_details_leave_a_plot_out(statement: Statement, broken: Any) -
 
 
 def test_numbers_in_the_plots_are_those_of_the_findings(statement: Statement) -> None:
-    classes, accuracy, _, epsilons, _ = (plot.svg for plot in plots(statement))
+    classes, risks, accuracy, _, epsilons, _ = (plot.svg for plot in plots(statement))
     for text in ("73.0%", "73.5%", "most common label 67.8%"):
         assert text in accuracy
     assert "proved: at most 2.997" in epsilons
     for text in ("canary audit, acted on", "at 99.9999%: at least 0.871", "at 95%: at least 1.47", "one-run audit, shown"):
         assert f">{text}</text>" in epsilons
     assert ">30%<" in classes  # 1,873 unique rows of 6,173
+    assert "before: the highest risk of a row is 100%; after: the highest risk of a row is 20%." in risks
+    assert "1 / k = 20%" in risks
+
+
+def test_the_risk_curves_end_where_counting_by_hand_says() -> None:
+    """Of 10 rows: 2 alone (risk 1), 3 in a class of 3 (1/3), 5 in one of 5 (1/5). Planted fault: count classes, not rows."""
+    risks, shares = _curve([(1, 2), (3, 1), (5, 1)], 0.1)
+    assert risks == pytest.approx([0.1, 0.2, 1 / 3, 1.0, 1.0])
+    assert shares == pytest.approx([1.0, 1.0, 0.5, 0.2, 0.2])
+    risks, shares = _curve([(4, 1), (6, 1)], 0.1)
+    assert risks == pytest.approx([0.1, 1 / 6, 0.25, 1.0])
+    assert shares == pytest.approx([1.0, 1.0, 0.4, 0.0]), "no row stands above the highest risk"
+
+
+def test_without_a_declared_k_no_limit_is_drawn(statement: Statement) -> None:
+    step = replace(next(one for one in statement.steps if one.name == "anonymize"), settings={})
+    drawn = {plot.caption: plot.svg for plot in plots(replace(statement, steps=(step,)))}
+    assert not any("1 / k" in text or "dashed" in caption for caption, text in drawn.items())
+    assert len(drawn) == 2
 
 
 def test_no_audits_label_meets_the_line_of_the_proof(statement: Statement) -> None:
     """They stand left of the axis, where no line is. Planted fault: write them over the bars."""
-    drawing = plots(statement)[3].svg
+    drawing = plots(statement)[4].svg
     edge = float(re.findall(r'<clipPath id="[^"]+">\s*<rect x="([\d.]+)"', drawing)[0])
     placed = re.findall(r'transform="translate\(([\d.]+) [\d.]+\)">([^<]*(?:audit|at least)[^<]*)</text>', drawing)
     assert len(placed) == 6
@@ -71,7 +91,7 @@ def test_no_audits_label_meets_the_line_of_the_proof(statement: Statement) -> No
 def test_a_contradicting_audit_is_drawn_in_another_colour(statement: Statement, make_audit: Any) -> None:
     broken = plots(replace(statement, steps=(make_audit(4.05, contradicts=True),)))
     assert "var(--bad)" in broken[0].svg
-    assert "var(--bad)" not in plots(statement)[3].svg
+    assert "var(--bad)" not in plots(statement)[4].svg
 
 
 def test_a_drawing_is_the_same_bytes_each_time_and_asks_for_nothing(statement: Statement) -> None:

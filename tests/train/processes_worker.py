@@ -23,9 +23,12 @@ from torch.distributed.tensor import DTensor
 
 from tacit.errors import TacitError
 from tacit.noise.source import OsSource, SeededSource, Zeros
-from tacit.privacy.ledger import Ledger
+from tacit.privacy.ledger import Ledger, Reservation
 from tacit.train.clipping import AdaptiveClipping
+from tacit.train.paying import Payment
+from tacit.train.plan import Plan
 from tacit.train.torch.private import PrivateTraining, make_private
+from tacit.train.trainer import Checkpoints
 
 ROWS = 64
 Seen = dict[str, Any]
@@ -250,6 +253,8 @@ def _refusals(rank: int, ledger: Ledger | None, poor: Ledger | None) -> Seen:
         "zeros": attempt(source=Zeros(), request_id="zeros"),
         "wrapped": attempt(model=nn.parallel.DistributedDataParallel(network(0))),
         "loss": refusal(wrong_loss),
+        "kept": attempt(checkpoints=None if rank else Checkpoints(path=Path("never written"), key=bytes(32))),
+        "pieces": attempt(model=fully_shard(network(0)), checkpoints=Checkpoints(path=Path("never written"), key=bytes(32))),
         "paid": "" if ledger is None else " ".join(str(one.request_id) for one in ledger.entries() if one.kind == "dp"),
     }
 
@@ -282,6 +287,75 @@ def _killed(folder: Path, rank: int, victim: int) -> Seen:
     with ledger_in(folder, rank) as ledger:
         private, optimizer = started(network(rank), ledger, rank)
         return {"refused": refusal(lambda: go(private, optimizer)), "steps": private.step}
+
+
+def nobody() -> Reservation:
+    raise AssertionError("the first process pays")
+
+
+def kept(folder: Path, rank: int, mechanism: str, *, kill_after: int | None = None, at_checkpoint: bool = True) -> Seen:
+    """Train with checkpoints every three steps; both processes are killed after a step, when its checkpoint is there or before."""
+    torch.manual_seed(100 + rank)  # dropout differs between processes
+    model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Dropout(0.3), nn.Linear(8, 2))
+    sizes: dict[str, Any] = {"n": ROWS, "batch_size": 16, "epochs": 2, "clip_norm": 0.5, "parameters": 50}
+    runs: dict[str, Any] = {"checkpoint_every": 3, "spare_steps": 6, "mechanism": mechanism}
+    plan = Plan.solve(epsilon=2.0, delta=1e-5, sampling="shuffle" if mechanism == "banded" else None, **sizes, **runs)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    with ledger_in(folder, rank) as ledger:
+        private = PrivateTraining(
+            model,
+            optimizer,
+            rows()[:2],
+            plan,
+            pay=nobody if ledger is None else Payment(ledger=ledger, budget="people", request_id="one", purpose="test"),
+            source=SeededSource(40 + rank),
+            checkpoints=Checkpoints(path=folder / f"checkpoint.{0 if rank == 0 else 'none'}", key=bytes(32)),
+        )
+        begun = private.step
+        for features, labels in private.batches():
+            private.backward(nn.functional.cross_entropy(model(features), labels, reduction="none"))
+            optimizer.step()
+            if private.step == kill_after:
+                if at_checkpoint:
+                    private.checkpoint()
+                dist.barrier()
+                os.kill(os.getpid(), signal.SIGKILL)
+        weights = {name: value.clone() for name, value in private.finish().state_dict().items()}
+        spent = None if ledger is None else (ledger.spent("people").epsilon, max(one.claimed or 0 for one in ledger.entries()))
+    price = plan.guarantee.epsilon
+    return {"weights": weights, "begun": begun, "steps": private.step, "planned": plan.steps, "spent": spent, "price": price}
+
+
+def whole_banded(folder: Path, rank: int) -> Seen:
+    return kept(folder, rank, "banded")
+
+
+def whole_plain(folder: Path, rank: int) -> Seen:
+    return kept(folder, rank, "dp-sgd")
+
+
+def cut_banded(folder: Path, rank: int) -> Seen:
+    return kept(folder, rank, "banded", kill_after=3)
+
+
+def cut_plain(folder: Path, rank: int) -> Seen:
+    return kept(folder, rank, "dp-sgd", kill_after=6)
+
+
+def cut_between(folder: Path, rank: int) -> Seen:
+    return kept(folder, rank, "dp-sgd", kill_after=5, at_checkpoint=False)
+
+
+def resumed_banded(folder: Path, rank: int) -> Seen:
+    return kept(folder.parent / "cut_banded", rank, "banded")
+
+
+def resumed_plain(folder: Path, rank: int) -> Seen:
+    return kept(folder.parent / "cut_plain", rank, "dp-sgd")
+
+
+def resumed_between(folder: Path, rank: int) -> Seen:
+    return kept(folder.parent / "cut_between", rank, "dp-sgd")
 
 
 def main(rank: int, count: int, folder: Path, names: list[str]) -> None:

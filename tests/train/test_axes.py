@@ -6,11 +6,11 @@ from torch import Tensor, nn
 
 from tacit.errors import ShapeError, UnsupportedModel
 from tacit.train.torch.attach import check_model
-from tacit.train.torch.axes import TRACED, Axis, axis_of, differs, replaced, synthetic
+from tacit.train.torch.axes import TRACED, Axis, Change, axis_of, differs, replaced, synthetic
 from tacit.train.torch.trace import trace
 
 
-def changed(function: object, width: int = 4) -> list[Tensor]:
+def changed(function: object, width: int = 4) -> list[Change]:
     """Return where each example's replacement shows in the function of a batch of rows."""
     assert callable(function)
     base = synthetic(torch.zeros(7, width), TRACED)
@@ -87,3 +87,13 @@ def test_a_model_with_an_ambiguous_input_is_refused_by_the_operation_that_has_it
     names = {id(one): name for name, one in check_model(model).items()}
     with pytest.raises(UnsupportedModel, match=r"'scale'.* more than one axis"):
         trace(model, names, (torch.zeros(TRACED, 4),), {}, TRACED, model)
+
+
+def test_images_laid_out_channels_last_are_no_other_examples() -> None:
+    """What the trace marks must stay laid out in memory as it was: group norm's kernels for the two layouts differ by a bit."""
+    model = nn.Sequential(nn.Conv2d(3, 16, 3, padding=1), nn.GroupNorm(16, 16))
+    model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = torch.randn(TRACED, 3, 32, 32).to(memory_format=torch.channels_last)
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    sites, _ = trace(model, names, (images,), {}, TRACED, model)
+    assert {site.output.dim for site in sites.values() if site is not None} == {0}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from simple_training import cross_entropy, one_at_a_time, plan, training
+from simple_training import Still, cross_entropy, one_at_a_time, plan, training
 from tacit.errors import PrivacyError, ShapeError
 from tacit.noise.grid import clip_target, grid_step
 from tacit.noise.source import OsSource, SeededSource
@@ -39,7 +39,7 @@ def gradient_of(model: nn.Sequential) -> Tensor:
     return gradient
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 9), min_size=2, max_size=4),
     activation=st.sampled_from(ACTIVATIONS),
@@ -65,7 +65,7 @@ def test_the_clipped_sum_is_that_of_one_row_at_a_time(
     a_plan = plan(11, 11, clip_norm=clip_norm)
     with Ledger.open(tmp_path_factory.mktemp("l") / "l.sqlite") as ledger:
         ledger.grant("people", epsilon=1, delta=1e-5)
-        private, _ = training(model, (rows, targets), a_plan, ledger, SeededSource(seed), max_physical_batch=limit)
+        private, _ = training(model, (rows, targets), a_plan, ledger, Still(seed), max_physical_batch=limit)
         for x, y in private.batches():
             private.backward(cross_entropy(private.model(x), y))
     size = sum(p.numel() for p in model.parameters())
@@ -97,7 +97,7 @@ def test_a_row_that_is_not_finite_contributes_exactly_nothing(ledger: Ledger, po
         cross_entropy,
         clip_target(1),
     )
-    model = one_step(ledger, SeededSource(3), spoiled, targets)
+    model = one_step(ledger, Still(3), spoiled, targets)
     if poison == 1e30:  # finite: clipped like any other row, and never a NaN
         assert all(bool(torch.isfinite(p.grad).all()) for p in model.parameters() if p.grad is not None)
         return
@@ -111,9 +111,7 @@ def test_the_update_divides_by_the_expected_batch_whatever_was_drawn(ledger: Led
     rows, targets = torch.ones(100, 2), torch.zeros(100, dtype=torch.long)
     model = network([2, 2], nn.Identity, True, torch.float64, 1)
     one = one_at_a_time(model, rows[:1].double(), targets[:1], cross_entropy, clip_target(1))
-    private, optimizer = training(
-        model, (rows.double(), targets), plan(100, 50, steps=20), ledger, SeededSource(5), learning_rate=0
-    )
+    private, optimizer = training(model, (rows.double(), targets), plan(100, 50, steps=20), ledger, Still(5), learning_rate=0)
     counts = []
     for x, y in private.batches():
         private.backward(cross_entropy(private.model(x), y))
@@ -145,7 +143,7 @@ def test_a_large_draw_takes_further_micro_batches_and_steps_once(ledger: Ledger)
     model = network([3, 2], nn.Identity, True, torch.float32, 1)
     before = first(model).weight.detach().clone()
     expected = one_at_a_time(model, rows, targets, cross_entropy, clip_target(1.0))
-    private, optimizer = training(model, (rows, targets), plan(30, 30), ledger, SeededSource(1), max_physical_batch=8)
+    private, optimizer = training(model, (rows, targets), plan(30, 30), ledger, Still(1), max_physical_batch=8)
     pieces = 0
     for x, y in private.batches():
         assert len(x) == 8

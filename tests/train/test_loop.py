@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from simple_training import QUIET, cross_entropy, plan, priced
+from simple_training import Still, cross_entropy, plan, priced
 from tacit.errors import ConfigError, DataError, RunError
 from tacit.models.finding import Basis
 from tacit.noise.source import SeededSource
@@ -52,11 +52,11 @@ def private(
     chosen = torch.optim.SGD(model.parameters(), lr=0.5) if optimizer is None else optimizer
     payment = Payment(ledger=ledger, budget="people", request_id=name, purpose="test")
     tensors = more.pop("tensors", data())
-    return PrivateTraining(model, chosen, tensors, a_plan, pay=payment, source=SeededSource(2), **more)
+    return PrivateTraining(model, chosen, tensors, a_plan, pay=payment, source=more.pop("source", Still(2)), **more)
 
 
 def test_it_does_what_the_ordinary_loop_does(ledger: Ledger) -> None:
-    a_plan = plan(N, 20, steps=5, noise=0.5)
+    a_plan = plan(N, 20, steps=5)
     one, other = network(), network()
     fit(private(ledger, one, a_plan), losses)
     by_hand = private(ledger, other, a_plan, name="two")
@@ -77,7 +77,7 @@ def test_the_average_is_the_weighted_mean_of_the_weights_after_each_step(ledger:
         assert steps == 6
         seen.append([one.detach().double().clone() for one in model.parameters()])
 
-    fit(private(ledger, model, plan(N, 20, steps=6, noise=0.5)), losses, average=decay, on_step=on_step)
+    fit(private(ledger, model, plan(N, 20, steps=6)), losses, average=decay, on_step=on_step)
     counts = [decay ** (len(seen) - 1 - i) for i in range(len(seen))]
     for number, parameter in enumerate(model.parameters()):
         mean = torch.stack([count * weights[number] for count, weights in zip(counts, seen, strict=True)]).sum(dim=0) / sum(
@@ -100,7 +100,7 @@ def test_copies_of_a_row_are_altered_one_by_one_and_their_gradients_averaged_bef
         return rows * torch.tensor([1.0, 0.5, -1.0]).repeat(len(rows) // copies)[:, None]
 
     made = private(
-        ledger, model, plan(6, 6, steps=1, clip_norm=clip, noise=QUIET), tensors=(x, y), augmentations=copies,
+        ledger, model, plan(6, 6, steps=1, clip_norm=clip), tensors=(x, y), augmentations=copies,
         optimizer=torch.optim.SGD(model.parameters(), lr=6.0),
     )  # fmt: skip
     fit(made, losses, augment=augment)
@@ -207,7 +207,7 @@ def test_C16_the_second_moment_of_pure_noise_is_that_of_the_noise_and_is_taken_o
     a_plan = plan(40, 20, steps=1, noise=1.5, clip_norm=2.0)
     model = nn.Linear(200, 200, bias=False)
     optimizer = DPAdam(model.parameters(), plan=a_plan, lr=1e-3)
-    made = private(ledger, model, a_plan, optimizer=optimizer, tensors=(torch.zeros(40, 200),))
+    made = private(ledger, model, a_plan, optimizer=optimizer, tensors=(torch.zeros(40, 200),), source=SeededSource(2))
     fit(made, lambda model, x: model(x).sum(dim=1))
     state = optimizer.state[model.weight]
     measured = float((state["square"] / (1 - 0.999)).mean())
@@ -217,9 +217,9 @@ def test_C16_the_second_moment_of_pure_noise_is_that_of_the_noise_and_is_taken_o
 
 def test_C16_dp_adam_moves_as_its_formula_says() -> None:
     """Against the formula in Python's own floats; with next to no noise it is Adam, and its floor holds where v falls below the noise."""
-    for noise, floor in ((2.0, 0.1), (2.0, 0.5), (1e-9, 0.1)):
-        a_plan = plan(40, 20, noise=noise)
-        variance = (noise / 20) ** 2
+    for clip, floor in ((1.0, 0.1), (1.0, 0.5), (1e-9, 0.1)):
+        a_plan = plan(40, 20, noise=2.0, clip_norm=clip)
+        variance = (2.0 * clip / 20) ** 2
         weight = nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
         optimizer = DPAdam([weight], plan=a_plan, lr=0.01, betas=(0.8, 0.9), floor=floor, weight_decay=0.1)
         twin = nn.Parameter(torch.tensor([1.0], dtype=torch.float64))
@@ -233,7 +233,7 @@ def test_C16_dp_adam_moves_as_its_formula_says() -> None:
             optimizer.step()
             adam.step()
             assert float(weight.detach()) == pytest.approx(w, rel=1e-12)
-        if noise < 1e-6:
+        if clip < 1e-6:
             assert float(weight.detach()) == pytest.approx(float(twin.detach()), rel=1e-6)
 
 
@@ -275,7 +275,7 @@ OPTIMIZERS: dict[str, Any] = {
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_every_way_torch_runs_an_optimizer_gives_the_same_model(ledger: Ledger, name: str) -> None:
     """foreach and fused are the same arithmetic up to rounding."""
-    a_plan = plan(N, 20, steps=4, noise=0.5)
+    a_plan = plan(N, 20, steps=4)
     model, twin = network(), network()
     fast = OPTIMIZERS[name](model.parameters())
     slow = type(fast)(
@@ -335,7 +335,7 @@ class Frozen(nn.Module):
 def test_C18_every_trainable_tensor_changes_no_frozen_one_does_and_the_export_reloads(ledger: Ledger, tmp_path: Path) -> None:
     model = Frozen()
     before = {name: one.clone() for name, one in model.state_dict().items()}
-    trained = fit(private(ledger, model, plan(N, 20, steps=3, noise=0.5)), losses)
+    trained = fit(private(ledger, model, plan(N, 20, steps=3)), losses)
     after = model.state_dict()
     for name, value in after.items():
         assert torch.equal(value, before[name]) == (name in ("base.bias", "scale")), name

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from simple_training import QUIET, cross_entropy, one_at_a_time, plan, priced, training
+from simple_training import Still, cross_entropy, one_at_a_time, plan, priced, training
 from tacit.errors import ConfigError, PrivacyError, ShapeError, TacitError, UnsupportedModel
 from tacit.noise.grid import clip_target, grid_step
 from tacit.noise.source import OsSource, SeededSource
@@ -46,7 +46,7 @@ def one_update(
 ) -> dict[str, Tensor]:
     """Return the update of one noiseless step on all rows."""
     n = len(tensors[0])
-    private, _ = training(model, tensors, plan(n, n), ledger, SeededSource(3), name=name, **more)
+    private, _ = training(model, tensors, plan(n, n), ledger, Still(3), name=name, **more)
     for x, *others in private.batches():
         private.backward(loss(private.model(x), *others))
     return gradients(model)
@@ -88,7 +88,7 @@ def test_c02_examples_coupled_through_ignore_index_are_refused(ledger: Ledger) -
         return each.sum(dim=1) / (targets != 0).sum()
 
     tokens, targets = torch.randn(6, 4, 3), torch.randint(0, 3, (6, 4))
-    private, _ = training(nn.Linear(3, 3), (tokens, targets), plan(6, 6), ledger, SeededSource(3))
+    private, _ = training(nn.Linear(3, 3), (tokens, targets), plan(6, 6), ledger, Still(3))
     with pytest.raises(PrivacyError, match="batch-wide normalizer"):
         private.check(lambda x, y: coupled(private.model(x), y))
 
@@ -103,7 +103,7 @@ def test_c02_one_example_s_mask_moves_no_other_example_s_gradient(ledger: Ledger
     model, (x, y) = fresh(), data()
     weights = torch.ones(12)
     weights[3:] = 0.5
-    private, _ = training(model, (x, y, weights), plan(12, 12), ledger, SeededSource(3))
+    private, _ = training(model, (x, y, weights), plan(12, 12), ledger, Still(3))
     private.check(lambda rows, targets, w: w * cross_entropy(private.model(rows), targets))
     with pytest.raises(PrivacyError, match="another record"):
         private.check(lambda rows, targets, w: w / w.sum() * cross_entropy(private.model(rows), targets))
@@ -117,12 +117,12 @@ def test_c02_one_example_s_mask_moves_no_other_example_s_gradient(ledger: Ledger
 def test_c02_batch_norm_is_refused_with_the_remedy(layer: nn.Module, ledger: Ledger) -> None:
     model = nn.Sequential(nn.Linear(3, 4), layer, nn.Linear(4, 2))
     with pytest.raises(UnsupportedModel, match=r"GroupNorm.*tacit design fix"):
-        training(model, data(), plan(12, 12), ledger, SeededSource(3))
+        training(model, data(), plan(12, 12), ledger, Still(3))
 
 
 def test_c02_in_batch_negatives_are_refused_with_the_remedy(ledger: Ledger) -> None:
     model, (x, _) = nn.Linear(3, 4), data()
-    private, _ = training(model, (x,), plan(12, 12), ledger, SeededSource(3))
+    private, _ = training(model, (x,), plan(12, 12), ledger, Still(3))
 
     def contrastive(rows: Tensor) -> Tensor:
         out = private.model(rows)
@@ -169,7 +169,7 @@ def test_c04_a_flattened_model_still_counts_sequences_and_not_tokens(ledger: Led
     expected = one_at_a_time(Flattened(), x, y, loss, clip_target(1.0))
     for name, one in update.items():
         torch.testing.assert_close(one.double() * 6, expected[name], rtol=1e-5, atol=1e-4)
-    private, _ = training(Flattened(), (x, y), plan(6, 6), ledger, SeededSource(3), name="tokens")
+    private, _ = training(Flattened(), (x, y), plan(6, 6), ledger, Still(3), name="tokens")
     with pytest.raises(ShapeError, match="one per example"):
         for rows, targets in private.batches():
             private.backward(F.cross_entropy(private.model(rows).flatten(0, 1), targets.flatten(), reduction="none"))
@@ -221,13 +221,13 @@ def test_c08_the_denominator_never_depends_on_the_drawn_batch(ledger: Ledger) ->
     """The same twelve rows among 12 and among 24 expected: half the update, whatever was drawn; sum and mean are refused as scalars."""
     x, y = data()
     update = one_update(ledger, fresh(), (x, y), name="twelve")
-    private, _ = training(model := fresh(), (x, y), plan(24, 24), ledger, SeededSource(3), name="of 24")
+    private, _ = training(model := fresh(), (x, y), plan(24, 24), ledger, Still(3), name="of 24")
     for rows, targets in private.batches():
         private.backward(cross_entropy(private.model(rows), targets))
     for name, one in gradients(model).items():
         torch.testing.assert_close(one * 2, update[name], rtol=1e-4, atol=1e-5)
     for number, reduction in enumerate(("sum", "mean")):
-        private, _ = training(fresh(), (x, y), plan(12, 12), ledger, SeededSource(3), name=f"scalar {number}")
+        private, _ = training(fresh(), (x, y), plan(12, 12), ledger, Still(3), name=f"scalar {number}")
         with pytest.raises(ShapeError, match='reduction="none"'):
             for rows, targets in private.batches():
                 private.backward(F.cross_entropy(private.model(rows), targets, reduction=reduction))
@@ -272,7 +272,7 @@ def test_c12_norms_sums_and_noise_are_float32_or_wider(dtype: torch.dtype, ledge
     """2,048 equal rows in bfloat16: a sum in that type would stop growing at 256; clipped lengths stay at most C (1 + 1e-6)."""
     rows = torch.ones(2048, 3, dtype=dtype)
     model = nn.Linear(3, 1, bias=False, dtype=dtype)
-    private, _ = training(model, (rows,), plan(2048, 2048), ledger, SeededSource(3))
+    private, _ = training(model, (rows,), plan(2048, 2048), ledger, Still(3))
     for (x,) in private.batches():
         private.backward(100 * private.model(x).sum(dim=1).float())
     length = float(gradients(model)["weight"].double().norm())
@@ -287,7 +287,7 @@ def test_c13_epsilon_is_never_negative_and_grows_with_the_steps() -> None:
 
 def test_c17_nothing_of_the_records_is_shown(ledger: Ledger, capsys: pytest.CaptureFixture[str]) -> None:
     """No norm, loss or count of drawn rows is printed or kept; every micro-batch has one public shape."""
-    private, _ = training(fresh(), data(100), plan(100, 10, steps=10), ledger, SeededSource(3))
+    private, _ = training(fresh(), data(100), plan(100, 10, steps=10), ledger, Still(3))
     shapes = set()
     for x, y in private.batches():
         shapes.add(tuple(x.shape))
@@ -316,7 +316,7 @@ def test_c18_every_trained_tensor_changes_no_frozen_one_does_and_the_model_loads
 
     model = Adapted()
     before = copy.deepcopy(model.state_dict())
-    private, optimizer = training(model, data(), plan(12, 12, noise=QUIET, steps=3), ledger, SeededSource(3))
+    private, optimizer = training(model, data(), plan(12, 12, steps=3), ledger, Still(3))
     for x, y in private.batches():
         private.backward(cross_entropy(private.model(x), y))
         optimizer.step()
@@ -333,7 +333,7 @@ def test_c18_every_trained_tensor_changes_no_frozen_one_does_and_the_model_loads
     ],
 )
 def test_a_loss_averaged_over_tokens_or_not_at_all_is_refused(loss: Callable[..., Tensor], remedy: str, ledger: Ledger) -> None:
-    private, _ = training(nn.Linear(3, 2), (torch.randn(6, 5, 3), torch.zeros(6, 5).long()), plan(6, 6), ledger, SeededSource(3))
+    private, _ = training(nn.Linear(3, 2), (torch.randn(6, 5, 3), torch.zeros(6, 5).long()), plan(6, 6), ledger, Still(3))
     with pytest.raises(ShapeError, match=remedy):
         for x, y in private.batches():
             private.backward(loss(private.model(x), y))
@@ -351,7 +351,7 @@ def test_memory_that_runs_out_suggests_the_micro_batch(ledger: Ledger) -> None:
                 out.register_hook(_out_of_memory)
             return out
 
-    private, _ = training(Hungry(), data(), plan(12, 12), ledger, SeededSource(3))
+    private, _ = training(Hungry(), data(), plan(12, 12), ledger, Still(3))
     with pytest.raises(TacitError, match="max_physical_batch"):
         for x, y in private.batches():
             private.backward(cross_entropy(private.model(x), y))
@@ -364,7 +364,7 @@ def _out_of_memory(_gradient: Tensor) -> Tensor:
 def test_an_interruption_keeps_the_last_paid_for_weights_and_a_true_ledger(ledger: Ledger) -> None:
     """The block was paid for as a whole before the first batch, so what was charged stays; the weights are those of two steps."""
     model = fresh()
-    private, optimizer = training(model, data(), plan(12, 12, noise=1.0, steps=5), ledger, SeededSource(3))
+    private, optimizer = training(model, data(), plan(12, 12, noise=2.0, steps=5), ledger, SeededSource(3))
 
     def run(private: PrivateTraining) -> None:
         for x, y in private.batches():
@@ -379,8 +379,8 @@ def test_an_interruption_keeps_the_last_paid_for_weights_and_a_true_ledger(ledge
     with pytest.raises(KeyboardInterrupt):
         run(private)
     assert private.step == 2
-    assert ledger.spent("people").epsilon == pytest.approx(1.0)
+    assert ledger.spent("people").epsilon == pytest.approx(private.plan.guarantee.epsilon, abs=1e-8)
     given = private.finish().state_dict()
     assert all(torch.equal(given[name], one) for name, one in kept.items())
     with pytest.raises(ConfigError, match="taken"):
-        run(training(fresh(), data(), plan(12, 12, noise=1.0, steps=5), ledger, SeededSource(3))[0])
+        run(training(fresh(), data(), plan(12, 12, noise=2.0, steps=5), ledger, SeededSource(3))[0])

@@ -19,6 +19,7 @@ from tacit.noise.sensitivity import BLOCK, FLOAT32, FLOAT64, GROUP, sum_sensitiv
 from tacit.noise.source import SeededSource
 from tacit.privacy.ledger import Ledger
 from tacit.train.torch.processes import Alone, processes_here
+from tacit.train.torch.processes.group import Group
 from train import processes_worker as worker
 
 pytestmark = pytest.mark.xdist_group("processes")
@@ -29,6 +30,7 @@ Pair = Callable[[str], list[Any]]
 
 def launched(folder: Path, names: tuple[str, ...]) -> list[int]:
     """Run scenarios in two processes that find one another through a file; return their exit codes."""
+    (folder / "meeting").unlink(missing_ok=True)
     command = [sys.executable, worker.__file__]
     quiet = os.environ | {"OMP_NUM_THREADS": "1"}
     running = [subprocess.Popen([*command, str(rank), "2", str(folder), *names], env=quiet) for rank in range(2)]
@@ -144,7 +146,7 @@ def test_the_clip_norm_that_adapts_is_one_for_all(pair: Pair) -> None:
 
 def test_correlated_noise_is_kept_and_restored_part_by_part(pair: Pair) -> None:
     first, second = pair("banded")
-    assert first["state"]["process 1 of 2.noise.past"].shape[1] == 25, "half of 50 values, padded to none"
+    assert first["state"]["process 1 of 2.noise.past"].shape[1] == 26, "half of 50 values, made even: no pair of draws is split"
     assert not np.array_equal(first["state"]["process 0 of 2.noise.past"], first["state"]["process 1 of 2.noise.past"])
     assert first["state"].keys() == first["again"].keys()
     assert all(np.array_equal(first["state"][name], first["again"][name]) for name in first["state"])
@@ -163,6 +165,8 @@ def test_correlated_noise_is_kept_and_restored_part_by_part(pair: Pair) -> None:
         ("seed", "PrivacyError", "SeededSource(seed + rank)"),
         ("wrapped", "UnsupportedModel", "Pass the model itself"),
         ("loss", "ShapeError", "one per example"),
+        ("kept", "ConfigError", "differ in whether checkpoints are kept"),
+        ("pieces", "ConfigError", "holds the weights in pieces"),
     ],
 )
 def test_what_one_process_refuses_all_refuse(what: str, error: str, says: str, pair: Pair) -> None:
@@ -189,6 +193,39 @@ def test_a_killed_process_stops_the_others_and_the_ledger_stays_true(name: str, 
     with Ledger.open(tmp_path / name / "ledger.sqlite", key_folder=tmp_path / name / "keys") as ledger:
         assert ledger.spent("people").epsilon == pytest.approx(2.0, abs=0.01)
         assert max(one.claimed or 0 for one in ledger.entries()) >= 3, "the third step was counted before its units were drawn"
+
+
+@pytest.mark.slow
+def test_killed_together_they_resume_to_the_weights_of_an_uninterrupted_run(tmp_path: Path) -> None:
+    """Both processes are killed at a checkpoint, which the first wrote for both: draws, noise with its memory, dropout and Adam go on.
+
+    Planted faults, each seen: the first process's generator given to both; the noise's memory of the first in both; a fresh optimizer
+    in the second.
+    """
+    assert launched(tmp_path, ("whole_banded", "whole_plain")) == [0, 0]
+    for kind, step in (("banded", 3), ("plain", 6)):
+        assert launched(tmp_path, (f"cut_{kind}",)) == [-9, -9]
+        assert launched(tmp_path, (f"resumed_{kind}",)) == [0, 0]
+        for rank in range(2):
+            whole, again = (
+                torch.load(tmp_path / f"{name}_{kind}.{rank}.pt", weights_only=False) for name in ("whole", "resumed")
+            )
+            assert (again["begun"], again["steps"]) == (step, whole["planned"])
+            assert all(torch.equal(whole["weights"][name], value) for name, value in again["weights"].items())
+            assert again["spent"] == whole["spent"]
+
+
+@pytest.mark.slow
+def test_killed_together_between_checkpoints_they_replay_from_the_spare(tmp_path: Path) -> None:
+    assert launched(tmp_path, ("cut_between",)) == [-9, -9]
+    assert not (tmp_path / "cut_between" / "checkpoint.none").exists(), "the first process writes alone"
+    assert launched(tmp_path, ("resumed_between",)) == [0, 0]
+    first, second = (torch.load(tmp_path / f"resumed_between.{rank}.pt", weights_only=False) for rank in range(2))
+    assert (first["begun"], first["steps"]) == (second["begun"], second["steps"]) == (3, 8)
+    assert all(torch.equal(first["weights"][name], value) for name, value in second["weights"].items())
+    epsilon, claimed = first["spent"]
+    assert epsilon == pytest.approx(first["price"], abs=1e-8), "one charge for both runs"
+    assert claimed >= 6 + 5, "all steps up to the next checkpoint count as spent"
 
 
 @pytest.mark.slow
@@ -245,6 +282,23 @@ def test_the_sensitivity_proof_counts_the_additions_over_processes() -> None:
         sum_sensitivity(**common, processes=10**8)
     with pytest.raises(ConfigError, match="processes"):
         sum_sensitivity(**common, processes=0)
+
+
+@pytest.mark.parametrize("dimension", [1, 2, 49, 50, 51, 1001])
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_no_pair_of_normal_values_is_split_between_processes(dimension: int, count: int) -> None:
+    """Values come in pairs; delta pays for the missing tails of ceil(d / 2) of them. Odd parts would use more: 26 of 25 for (50, 2)."""
+    group = object.__new__(Group)
+    group.count = count
+    part = group._part(dimension)
+    used = [min(part, max(0, dimension - rank * part)) for rank in range(count)]
+    assert sum(used) == dimension
+    assert sum(-(-own // 2) for own in used) == -(-dimension // 2)
+
+
+def test_a_checkpoint_of_several_processes_is_refused_by_one() -> None:
+    with pytest.raises(ConfigError, match="as many processes as it was made with"):
+        Alone().own_state({"process 0 of 2.step": np.array([3])})
 
 
 def test_sources_of_one_seed_agree_word_for_word_and_others_do_not() -> None:

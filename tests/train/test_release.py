@@ -92,3 +92,19 @@ def test_what_one_thread_refuses_is_raised(monkeypatch: pytest.MonkeyPatch) -> N
     sums[1][-1] = float("inf")
     with pytest.raises(PrivacyError, match="not finite"):
         released(independent(), sums)
+
+
+def test_a_gradient_that_is_kept_never_shows_a_later_sum() -> None:
+    """A logger or a difference of gradients may hold one beyond its step: the next clipped sum must be formed elsewhere."""
+    parameter = nn.Parameter(torch.zeros(3, 2))
+    running = RunningSum(parameter)
+    releaser = Releaser([parameter], [running], independent())
+    running.add_block(torch.ones(3, 2))
+    releaser.release(1.0, 4)
+    held = parameter.grad
+    assert held is not None
+    before = held.clone()
+    running.add_block(torch.full((3, 2), 77.0))
+    assert torch.equal(held, before)
+    releaser.release(1.0, 4)
+    assert torch.equal(held, before)

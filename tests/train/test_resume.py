@@ -285,8 +285,8 @@ def test_tied_weights_are_kept_and_stay_tied(tmp_path: Path) -> None:
     assert torch.equal(embedding.weight, kept)
 
 
-_CHILD = """
-import sys, json, torch
+_CHILDREN = """
+import os, sys, torch
 from pathlib import Path
 from torch import nn
 sys.path[:0] = [{tests!r}]
@@ -301,8 +301,15 @@ torch.set_num_threads(1)
 here = Path({here!r})
 torch.manual_seed(1)
 rows = torch.rand(60, 3) * 2 - 1
-model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
 plan = priced(60, 15, steps=400, noise=20.0, every=4, spare=400)
+for _ in sys.stdin:
+    if child := os.fork():  # before anything is opened, drawn or trained
+        print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    else:
+        break
+else:
+    sys.exit()
+model = nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2))
 with Ledger.open(here / "ledger.sqlite", key_folder=here / "keys") as ledger:
     payment = Payment(ledger=ledger, budget="people", request_id="one", purpose="test")
     private = PrivateTraining(model, torch.optim.Adam(model.parameters(), lr=0.1), (rows, (rows[:, 0] > 0).long()), plan,
@@ -314,10 +321,22 @@ with Ledger.open(here / "ledger.sqlite", key_folder=here / "keys") as ledger:
             book.flush()  # in the system's hands before the release exists
             backward(losses)
         private.backward = noted
-        print("ready", flush=True)
+        print("ready", os.getpid(), flush=True)
         fit(private, lambda model, x, y: cross_entropy(model(x), y), average=0.9)
-print("done", flush=True)
+os._exit(0)
 """
+"""A process that has imported all it needs and, for every line it is sent, starts one that trains, says its number and its exit code."""
+
+
+def assert_charged(folder: Path) -> None:
+    released = (folder / "released").stat().st_size
+    with Ledger.open(folder / "ledger.sqlite", key_folder=folder / "keys") as ledger:
+        claimed = max((one.claimed or 0 for one in ledger.entries()), default=0)
+        assert claimed >= released, "every release was counted before it was made"
+    if (folder / "c").exists():
+        kept = checkpoint.load(folder / "c", bytes(32), "one")
+        assert 0 <= int(kept["training"]["step"][0]) <= released
+        assert os.stat(folder / "c").st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize("delays", [[0.0, 0.05, 0.15], pytest.param([0.013 * one for one in range(30)], marks=pytest.mark.slow)])
@@ -326,23 +345,20 @@ def test_kill_9_at_any_moment_never_leaves_less_charged_than_spent(tmp_path: Pat
 
     After each death every release is covered by a claimed step, and the checkpoint can be opened.
     """
+    fresh = [sys.executable, "-c", _CHILDREN.format(tests=str(Path(__file__).parents[1]), here=str(tmp_path))]
     with Ledger.open(tmp_path / "ledger.sqlite", key_folder=tmp_path / "keys") as ledger:
         ledger.grant("people", epsilon=50, delta=1e-4)
-    script = _CHILD.format(tests=str(Path(__file__).parents[1]), here=str(tmp_path))
-    for delay in delays:
-        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "ready\n", child.stderr and child.stderr.read()
+    with subprocess.Popen(fresh, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        for delay in delays:
+            parent.stdin.write("another\n")
+            parent.stdin.flush()
+            word, child = parent.stdout.readline().split()
+            assert word == "ready", "it ended by itself"
             time.sleep(delay)
-            child.send_signal(signal.SIGKILL)
-            child.wait()
-        released = (tmp_path / "released").stat().st_size
-        with Ledger.open(tmp_path / "ledger.sqlite", key_folder=tmp_path / "keys") as ledger:
-            claimed = max((one.claimed or 0 for one in ledger.entries()), default=0)
-            assert claimed >= released, "every release was counted before it was made"
-        if (tmp_path / "c").exists():
-            kept = checkpoint.load(tmp_path / "c", bytes(32), "one")
-            assert 0 <= int(kept["training"]["step"][0]) <= released
-            assert os.stat(tmp_path / "c").st_mode & 0o777 == 0o600
+            os.kill(int(child), signal.SIGKILL)
+            assert parent.stdout.readline().split() == ["ended", str(-signal.SIGKILL)]
+            assert_charged(tmp_path)
     left = [one.name for one in tmp_path.iterdir() if one.name.startswith(".c.")]
     assert not left, "what a kill in mid-write leaves is removed when the checkpoint is next opened"

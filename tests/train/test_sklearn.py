@@ -67,7 +67,7 @@ def test_every_parameter_changes_an_output_an_event_or_a_refusal(ledger: Ledger)
 
     def outcome(**more: Any) -> tuple[Any, ...]:
         steps: list[int] = []
-        settings = {"source": SeededSource(1), "budget": "others", "on_step": None} | more
+        settings = {"source": SeededSource(1), "budget": "others", "on_step": None, "epsilon": 0.3, "epochs": 1} | more
         if settings["on_step"] == "count":
             settings["on_step"] = lambda step, _: steps.append(step)
         fitted = classifier(ledger, **settings).fit(x, y)
@@ -81,13 +81,13 @@ def test_every_parameter_changes_an_output_an_event_or_a_refusal(ledger: Ledger)
         "budget": "people",
         "bounds": (0, 20),
         "classes": ["no", "yes", "maybe"],
-        "epsilon": 2.0,
+        "epsilon": 0.4,
         "delta": 1e-6,
         "hidden": (5,),
         "activation": "relu",
         "clip_norm": 0.5,
         "batch_size": 20,
-        "epochs": 7,
+        "epochs": 2,
         "learning_rate": 0.1,
         "momentum": 0.5,
         "n": 70,

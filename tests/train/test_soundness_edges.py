@@ -7,15 +7,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from simple_training import cross_entropy, plan
+from simple_training import claiming, cross_entropy, plan
 from tacit.errors import ConfigError, PrivacyError
 from tacit.noise.grid import clip_target
 from tacit.noise.sensitivity import FLOAT32, sum_sensitivity
-from tacit.noise.source import SeededSource
+from tacit.noise.source import SeededSource, Zeros
 from tacit.privacy.ledger import Ledger
 from tacit.train.clipping import AutomaticClipping
 from tacit.train.paying import Payment
-from tacit.train.plan import _SOLVED
 from tacit.train.torch.clipping import clips
 from tacit.train.torch.engine import Engine
 from tacit.train.torch.sums import squared_lengths
@@ -137,8 +136,7 @@ def test_normalizing_a_gradient_of_zero_stays_finite() -> None:
 
 
 def test_a_plan_that_claims_less_than_it_costs_is_not_reserved(ledger: Ledger) -> None:
-    cheap = plan(50, 10, steps=3, noise=1.0)
-    _SOLVED.discard(cheap)
+    cheap = claiming(plan(50, 10, steps=3, noise=1.0), 0.1)
     payment = Payment(ledger=ledger, budget="people", request_id="cheap", purpose="test")
     with pytest.raises(ConfigError, match="claims epsilon"):
         payment.reserve(cheap)
@@ -151,3 +149,17 @@ def test_small_blocks_count_as_additions_in_float64() -> None:
     assert sum_sensitivity(**arguments).total <= 1.0  # type: ignore[arg-type]
     with pytest.raises(PrivacyError):
         sum_sensitivity(**arguments, smallest_block=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda o: o.sub_(o.mean(0)), lambda o: o.__setitem__(slice(None), o - o.mean(0))], ids=["sub_", "set"]
+)
+def test_an_output_that_is_edited_before_the_loss_is_refused(edit: Callable[[torch.Tensor], object]) -> None:
+    """The probe of the loss would begin behind what was edited, where rows have met already."""
+    model = nn.Linear(4, 3)
+    engine = Engine(model, torch.optim.SGD(model.parameters(), lr=0.1), plan(8, 8, steps=2), Zeros())
+    engine.start(torch.ones(8, dtype=torch.bool))
+    output = model(torch.randn(8, 4))
+    edit(output)
+    with pytest.raises(PrivacyError, match="edited in place"):
+        engine.accumulate(output.square().sum(dim=1))

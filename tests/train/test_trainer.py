@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from simple_training import plan, priced
+from simple_training import claiming, plan, priced
 from tacit.errors import BudgetExceeded, ConfigError, RunError, ShapeError
 from tacit.noise.source import OsSource, SeededSource
 from tacit.privacy.guarantee import Guarantee
@@ -41,7 +41,7 @@ def test_it_learns_what_is_true_of_everyone(ledger: Ledger, hidden: tuple[int, .
 
 def test_the_block_is_paid_for_before_a_row_is_read(ledger: Ledger) -> None:
     """A budget that is too small leaves the ledger as it was, and no step runs."""
-    ledger.reserve(plan(400, 80).block, dataset="people", request_id="rest", purpose="takes 1 of 10")
+    ledger.reserve(claiming(plan(400, 80), 1.0).block, dataset="people", request_id="rest", purpose="takes 1 of 10")
     big = Plan.solve(epsilon=9.5, delta=1e-5, n=400, batch_size=80, epochs=2, clip_norm=1.0, parameters=10)
     before, steps = ledger.head(), []
     with pytest.raises(BudgetExceeded):
@@ -129,7 +129,7 @@ def test_another_plan_or_budget_may_not_continue_a_block(ledger: Ledger, tmp_pat
 
 def test_a_block_that_claims_less_than_it_costs_is_refused(ledger: Ledger) -> None:
     with pytest.raises(ConfigError, match="cost"):
-        Trainer(plan=replace(plan(400, 80, steps=20, noise=0.5), parameters=1000), network=Network())
+        Trainer(plan=claiming(plan(400, 80, steps=20, noise=2.0), 1.0), network=Network())
 
 
 def test_a_plan_for_users_is_refused_while_rows_are_drawn() -> None:

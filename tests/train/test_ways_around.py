@@ -16,10 +16,9 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrizations, prune
 from torch.utils.checkpoint import checkpoint
 
-from simple_training import cross_entropy, plan, training
+from simple_training import Still, cross_entropy, plan, training
 from tacit.errors import PrivacyError, TacitError, UnsupportedModel
 from tacit.noise.grid import clip_target
-from tacit.noise.source import SeededSource
 from tacit.privacy.ledger import Ledger
 from tacit.train.torch.attach import check_model, check_optimizer
 from tacit.train.torch.private import PrivateTraining
@@ -323,7 +322,7 @@ def check_way(
     before = {name: value.clone() for name, value in model.named_parameters()}
     private = None
     try:
-        private, optimizer = training(model, (rows, targets), plan(12, 12), ledger, SeededSource(2))
+        private, optimizer = training(model, (rows, targets), plan(12, 12), ledger, Still(2))
         for x, y in private.batches():
             private.backward(way(private, model, x, y))
             optimizer.step()
@@ -556,7 +555,7 @@ def test_autocast_is_exact_within_bfloat16(ledger: Ledger) -> None:
 def test_dropout_draws_for_each_example_and_trains(ledger: Ledger) -> None:
     """Randomness that no example controls is allowed: the update is bounded by the clip norm of each row."""
     model = nn.Sequential(nn.Linear(3, 5), nn.Dropout(0.5), nn.Linear(5, 2))
-    private, _ = training(model, data(), plan(12, 12), ledger, SeededSource(2))
+    private, _ = training(model, data(), plan(12, 12), ledger, Still(2))
     for x, y in private.batches():
         private.backward(cross_entropy(private.model(x), y))
     length = sum(float(p.grad.square().sum()) for p in model.parameters() if p.grad is not None) ** 0.5
@@ -566,7 +565,7 @@ def test_dropout_draws_for_each_example_and_trains(ledger: Ledger) -> None:
 @pytest.mark.parametrize("more", [{"foreach": True}, {"fused": True}, {"foreach": False}])
 def test_every_way_of_the_optimizer_takes_the_same_step(more: dict[str, bool], ledger: Ledger) -> None:
     model = fresh()
-    private, plain = training(model, data(), plan(12, 12), ledger, SeededSource(2))
+    private, plain = training(model, data(), plan(12, 12), ledger, Still(2))
     optimizer = torch.optim.SGD(model.parameters(), lr=1.0, **more)
     before = copy.deepcopy(model.state_dict())
     for x, y in private.batches():
@@ -581,7 +580,7 @@ def test_every_way_of_the_optimizer_takes_the_same_step(more: dict[str, bool], l
 def test_a_closure_that_asks_for_one_gradient_is_exact_and_for_two_is_refused(ledger: Ledger) -> None:
     model = fresh()
     expected = one_row_at_a_time(fresh(), *data(), clip_target(1.0))
-    private, optimizer = training(model, data(), plan(12, 12), ledger, SeededSource(2))
+    private, optimizer = training(model, data(), plan(12, 12), ledger, Still(2))
     before = copy.deepcopy(model.state_dict())
     for x, y in private.batches():
 
@@ -602,7 +601,7 @@ def test_a_closure_that_asks_for_one_gradient_is_exact_and_for_two_is_refused(le
 def test_a_loss_scaled_by_a_grad_scaler_is_clipped_all_the_same(ledger: Ledger) -> None:
     """A scale of 65,536 makes every gradient longer than the clip norm: the sum of 12 rows is at most 12, divided by 12."""
     model = fresh()
-    private, _ = training(model, data(), plan(12, 12), ledger, SeededSource(2))
+    private, _ = training(model, data(), plan(12, 12), ledger, Still(2))
     scaler = torch.amp.GradScaler("cpu")
     for x, y in private.batches():
         private.backward(scaler.scale(cross_entropy(private.model(x), y)))
@@ -612,7 +611,7 @@ def test_a_loss_scaled_by_a_grad_scaler_is_clipped_all_the_same(ledger: Ledger) 
 def test_a_buffer_that_changes_only_in_training_is_refused(ledger: Ledger) -> None:
     """The trace and the probe see 500 calls at most; from then on the model keeps what it saw in a buffer."""
     model = Part(_buffer_later, seen=lambda: nn.Buffer(torch.zeros(3)))
-    private, _ = training(model, data(), plan(12, 12, steps=3), ledger, SeededSource(2))
+    private, _ = training(model, data(), plan(12, 12, steps=3), ledger, Still(2))
     steps = 0
     with pytest.raises(PrivacyError, match="'seen' of the model changed"):
         for x, y in private.batches():
@@ -625,7 +624,7 @@ def test_a_buffer_that_changes_only_in_training_is_refused(ledger: Ledger) -> No
 def test_pairing_rows_half_a_batch_apart_is_found_within_a_few_batches(ledger: Ledger) -> None:
     """Every coupled pair escapes a batch with probability 1/2 and there are 6 a batch: all 8 batches with chance 2^-48."""
     model, (rows, targets) = fresh(), data()
-    private, _ = training(model, (rows, targets), plan(12, 12, steps=8), ledger, SeededSource(2))
+    private, _ = training(model, (rows, targets), plan(12, 12, steps=8), ledger, Still(2))
     with pytest.raises(TacitError, match="depends on another example"):
         for x, y in private.batches():
             out = private.model(x)
@@ -684,7 +683,7 @@ def test_an_optimizer_that_misses_a_parameter_is_refused(ledger: Ledger) -> None
 
 def test_the_refusal_names_the_parameter_and_where_it_happened(ledger: Ledger) -> None:
     model, tensors = fresh(), data()
-    private, _ = training(model, tensors, plan(12, 12), ledger, SeededSource(2))
+    private, _ = training(model, tensors, plan(12, 12), ledger, Still(2))
     with pytest.raises(PrivacyError, match=r"'0\.weight'.*test_ways_around\.py:\d+"):
         for x, y in private.batches():
             private.backward(cross_entropy(private.model(x), y) + layer(model, 0).weight.sum())

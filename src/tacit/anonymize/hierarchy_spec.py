@@ -5,23 +5,41 @@
     hierarchy = { groups = { manual = [1, 2], office = [3, 4, 5] } }  # one level, or several: groups inside groups
     hierarchy = { rows = [["a", "north"], ["b", "north"]] }           # a row per value, from the value to its coarsest group
     hierarchy = { file = "education.csv" }                            # such rows in a CSV file (ARX's format)
+    hierarchy = { order = ["low", "mid", "high", "top"], runs = [2] } # neighbours in a declared order, merged in runs
+    hierarchy = { redact = [2, 3], length = 5 }                       # characters replaced: 02139, 021**, 02***, *
+    hierarchy = { units = ["month", "year"], first = "1920-01-01", last = "2020-12-31" }  # the period that holds a date
 
 Level 0 (the value itself) and the last level ("*") are always there and never written. Without `hierarchy`, a column with
 declared bounds gets intervals of doubling width, one with declared categories goes from the value straight to "*". All of it
-is declared: nothing here looks at the data.
+is declared: nothing here looks at the data (a hierarchy that was built from them is read back as such: `origin = "data"`).
 """
 
 import difflib
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tacit.anonymize.hierarchies import Hierarchy, IntervalHierarchy, TreeHierarchy
+from tacit.anonymize.hierarchies import (
+    DateHierarchy,
+    Hierarchy,
+    IntervalHierarchy,
+    RedactionHierarchy,
+    TreeHierarchy,
+    from_declaration,
+)
 from tacit.errors import ConfigError
-from tacit.tables.schema import Bounds, Categories, Column
+from tacit.tables.schema import Categories, Column
 
-_KEYS = ("widths", "cuts", "groups", "rows", "file")
+_KEYS: dict[str, tuple[str, ...]] = {  # kind: what may stand beside it
+    "widths": ("low", "high"),
+    "cuts": ("low", "high", "origin"),
+    "groups": (),
+    "rows": ("origin",),
+    "file": (),
+    "order": ("runs",),
+    "redact": ("length", "side", "align", "pad", "alphabet", "origin"),
+    "units": ("first", "last", "origin"),
+}
 
 
 def hierarchy_for(column: Column, spec: Mapping[str, Any] | None = None, *, folder: Path | None = None) -> Hierarchy:
@@ -42,36 +60,49 @@ def hierarchy_for(column: Column, spec: Mapping[str, Any] | None = None, *, fold
 
 def _read(column: Column, spec: Mapping[str, Any], folder: Path) -> Hierarchy:
     kinds = [key for key in spec if key in _KEYS]
-    allowed = {*kinds, "low", "high"} if kinds in (["widths"], ["cuts"]) else set(kinds)
-    unknown = [key for key in spec if key not in allowed]
-    if len(kinds) != 1 or unknown:
+    if len(kinds) != 1 or any(key not in (kinds[0], *_KEYS[kinds[0]]) for key in spec):
+        known = {*_KEYS, *(key for beside in _KEYS.values() for key in beside)}
         close = [
             f"{key!r} looks like {match[0]!r}"
-            for key in unknown
-            if (match := difflib.get_close_matches(key, [*_KEYS, "low", "high"], n=1))
+            for key in spec
+            if key not in known and (match := difflib.get_close_matches(key, known, n=1))
         ]
-        hint = f" ({'; '.join(close)})" if close and not kinds else ""
+        hint = f" ({'; '.join(close)})" if close else ""
         raise ConfigError(
-            f"give exactly one of {', '.join(_KEYS)}; got {list(spec)}{hint}. For example {{ widths = [5, 10, 20] }}."
+            f"give exactly one of {', '.join(_KEYS)}, and what belongs to it; got {list(spec)}{hint}. "
+            "For example { widths = [5, 10, 20] }."
         )
-    kind, value = kinds[0], spec[kinds[0]]
+    kind = kinds[0]
     try:
-        match kind:
-            case "widths":
-                return IntervalHierarchy.from_widths(*_range(column, spec), value)
-            case "cuts":
-                low, high = _range(column, spec)
-                return IntervalHierarchy(low=low, high=high, cuts=tuple(tuple(level) for level in value))
-            case "groups":
-                return TreeHierarchy.from_groups(value)
-            case "rows":
-                return TreeHierarchy(rows=tuple(tuple(row) for row in value))
-            case _:
-                return TreeHierarchy.from_csv(folder / value)
+        return _build(column, kind, spec, folder)
     except TypeError:
         raise ConfigError(
-            f"`{kind}` has the wrong form: {str(value)[:80]!r}. See the spellings in `tacit.anonymize.hierarchy_spec`."
+            f"`{kind}` has the wrong form or lacks what belongs to it ({', '.join(_KEYS[kind]) or 'nothing'}): "
+            f"{str(dict(spec))[:80]!r}. See the spellings in `tacit.anonymize.hierarchy_spec`."
         ) from None
+
+
+def _build(column: Column, kind: str, spec: Mapping[str, Any], folder: Path) -> Hierarchy:
+    value, beside = spec[kind], {key: spec[key] for key in spec if key != kind}
+    match kind:
+        case "widths":
+            return IntervalHierarchy.from_widths(*_range(column, spec), value)
+        case "cuts":
+            low, high = _range(column, spec)
+            cuts = tuple(tuple(level) for level in value)
+            return IntervalHierarchy(low=low, high=high, cuts=cuts, origin=spec.get("origin", "declared"))
+        case "groups":
+            return TreeHierarchy.from_groups(value)
+        case "rows":
+            return TreeHierarchy(rows=tuple(tuple(row) for row in value), **beside)
+        case "order":
+            return TreeHierarchy.from_order(value, **{"runs": (), **beside})
+        case "redact":
+            return RedactionHierarchy(redact=tuple(value), **beside)
+        case "units":
+            return DateHierarchy(units=tuple(value), **beside)
+        case _:
+            return TreeHierarchy.from_csv(folder / value)
 
 
 def _range(column: Column, spec: Mapping[str, Any]) -> tuple[float, float]:
@@ -87,27 +118,13 @@ def _range(column: Column, spec: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _default(column: Column) -> Hierarchy:
-    if column.bounds is not None:
-        return _doubling(column.bounds)
-    if column.categories is not None:
-        return TreeHierarchy(rows=tuple((value,) for value in column.categories.values))
-    raise ConfigError(
-        "there is none, and neither bounds nor categories are declared to build one from; values of the data are "
-        "never used. Write "
-        "hierarchy = { groups = { ... } }, or bounds = [low, high], or categories = [...] for the column."
-    )
-
-
-def _doubling(bounds: Bounds) -> IntervalHierarchy:
-    """Return intervals of a round width (1, 2 or 5 times a power of ten; at most 16 of them), doubled until one is left."""
-    span = bounds.high - bounds.low
-    power = 10.0 ** math.floor(math.log10(span / 16))
-    width = next(factor * power for factor in (1, 2, 5, 10, 20) if factor * power >= span / 16 * (1 - 1e-12))
-    widths = []
-    while width < span:
-        widths.append(width)
-        width *= 2
-    return IntervalHierarchy.from_widths(bounds.low, bounds.high, widths)
+    hierarchy = from_declaration(column)
+    if hierarchy is None:
+        raise ConfigError(
+            "there is none, and neither bounds nor categories are declared to build one from; values of the data are "
+            "never used. Write hierarchy = { groups = { ... } }, or bounds = [low, high], or categories = [...] for the column."
+        )
+    return hierarchy
 
 
 def _covers(hierarchy: TreeHierarchy, categories: Categories) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tacit
-from tacit.cli import check, demo, init, ledger, run
+from tacit.cli import anonymize, check, demo, init, ledger, risk, run, scan
 from tacit.errors import TacitError
 
 app = typer.Typer(
@@ -21,6 +21,9 @@ app = typer.Typer(
 )
 app.command("demo")(demo.demo)
 app.command("init")(init.init)
+app.command("scan")(scan.scan)
+app.command("risk")(risk.risk)
+app.command("anonymize")(anonymize.anonymize)
 app.command("check")(check.check)
 app.command("run")(run.run)
 app.add_typer(ledger.app, name="ledger")

@@ -21,7 +21,7 @@ from tacit.models.dense import ACTIVATIONS, DenseNetwork
 FORMAT = "tacit-model"
 VERSION = 1
 
-_WEIGHTS, _MODEL = "weights.safetensors", "model.json"
+WEIGHTS, MODEL = "weights.safetensors", "model.json"
 _KEYS = {"format", "version", "architecture", "classes", "weights_sha256", "card"}
 _ARCHITECTURE_KEYS = {"kind", "activation", "dtype", "widths"}
 _MOST_JSON = 64 << 20  # bytes of model.json
@@ -41,12 +41,27 @@ def save_model(folder: str | os.PathLike[str], network: DenseNetwork, card: Mapp
     """
     from safetensors.numpy import save
 
-    target = Path(folder)
     dtype = str(network.weights[0].dtype)
     if any(str(array.dtype) != dtype for array in network.weights):
         raise ConfigError("layers must all be float32 or all float64 to be saved. One type is stored. Convert with .astype.")
     weights = save(_tensors(network))
-    text = _model_json(network, dtype, hashlib.sha256(weights).hexdigest(), card)
+    widths = [network.inputs, *(int(array.shape[0]) for array in network.weights)]
+    model = {
+        "format": FORMAT,
+        "version": VERSION,
+        "architecture": {"kind": "dense", "activation": network.activation, "dtype": dtype, "widths": widths},
+        "classes": list(network.classes),
+    }
+    return write_folder(folder, weights, model, card)
+
+
+def write_folder(folder: str | os.PathLike[str], weights: bytes, model: Mapping[str, Any], card: Mapping[str, Any]) -> Path:
+    """Write weights.safetensors, and model.json with the weights' SHA-256 and the card, as a new folder, whole or not at all.
+
+    model -- the other entries of model.json. Returns the folder's path; raises as save_model.
+    """
+    target = Path(folder)
+    text = _json({**model, "weights_sha256": hashlib.sha256(weights).hexdigest(), "card": dict(card)})
     part = target.parent / f".{target.name}.{secrets.token_hex(8)}.part"
     try:
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -54,8 +69,8 @@ def save_model(folder: str | os.PathLike[str], network: DenseNetwork, card: Mapp
                 f"{target} exists and is not empty. A saved model is never overwritten. Name a new folder, or delete this one."
             )
         part.mkdir(parents=True)
-        _write(part / _WEIGHTS, weights)
-        _write(part / _MODEL, text.encode())
+        _write(part / WEIGHTS, weights)
+        _write(part / MODEL, text.encode())
         _sync_folder(part)
         part.rename(target)
         _sync_folder(target.parent)
@@ -83,7 +98,7 @@ def load_model(folder: str | os.PathLike[str]) -> tuple[DenseNetwork, dict[str, 
             f"no model can be read from {source}: {error.strerror}. Name the folder that save_model or `export` wrote."
         ) from None
     if hashlib.sha256(weights).hexdigest() != model["weights_sha256"]:
-        _refuse(source, f"{_WEIGHTS} is not the file that {_MODEL} names (SHA-256 differs)")
+        _refuse(source, f"{WEIGHTS} is not the file that {MODEL} names (SHA-256 differs)")
     arrays = _arrays(source, weights, model["architecture"])
     layers = range(len(arrays) // 2)
     try:
@@ -103,16 +118,8 @@ def _tensors(network: DenseNetwork) -> dict[str, Any]:
     return named | {f"{layer}.bias": array for layer, array in enumerate(network.biases)}
 
 
-def _model_json(network: DenseNetwork, dtype: str, digest: str, card: Mapping[str, Any]) -> str:
-    widths = [network.inputs, *(int(array.shape[0]) for array in network.weights)]
-    model = {
-        "format": FORMAT,
-        "version": VERSION,
-        "architecture": {"kind": "dense", "activation": network.activation, "dtype": dtype, "widths": widths},
-        "classes": list(network.classes),
-        "weights_sha256": digest,
-        "card": dict(card),
-    }
+def _json(model: dict[str, Any]) -> str:
+    """Return the text of model.json. Raises ConfigError when its card would not come back as it was given."""
     try:
         text = json.dumps(model, indent=2, allow_nan=False)
         same = json.loads(text)["card"] == model["card"]
@@ -153,33 +160,33 @@ def _refuse(source: Path, what: str) -> NoReturn:
 def _read(source: Path) -> tuple[dict[str, Any], bytes]:
     """Return the checked model.json and the bytes of the weights, read once."""
     found = {path.name for path in source.iterdir()}
-    if found != {_WEIGHTS, _MODEL}:
-        odd = sorted(found - {_WEIGHTS, _MODEL}) or sorted({_WEIGHTS, _MODEL} - found)
-        _refuse(source, f"it must hold {_WEIGHTS} and {_MODEL} and nothing else; see {odd[:3]}")
+    if found != {WEIGHTS, MODEL}:
+        odd = sorted(found - {WEIGHTS, MODEL}) or sorted({WEIGHTS, MODEL} - found)
+        _refuse(source, f"it must hold {WEIGHTS} and {MODEL} and nothing else; see {odd[:3]}")
     if any(not path.is_file() or path.is_symlink() for path in source.iterdir()):
         _refuse(source, "its files must be ordinary files, not links or folders")
-    if (source / _MODEL).stat().st_size > _MOST_JSON:
-        _refuse(source, f"{_MODEL} is larger than {_MOST_JSON} bytes")
-    model = _checked_model(source, (source / _MODEL).read_bytes())
+    if (source / MODEL).stat().st_size > _MOST_JSON:
+        _refuse(source, f"{MODEL} is larger than {_MOST_JSON} bytes")
+    model = _checked_model(source, (source / MODEL).read_bytes())
     expected = _count(model["architecture"]["widths"]) * _BYTES[model["architecture"]["dtype"]]
-    size = (source / _WEIGHTS).stat().st_size
+    size = (source / WEIGHTS).stat().st_size
     if not expected < size <= expected + _HEADER_ROOM:
-        _refuse(source, f"{_WEIGHTS} has {size} bytes, which is not what its architecture needs")
-    return model, (source / _WEIGHTS).read_bytes()
+        _refuse(source, f"{WEIGHTS} has {size} bytes, which is not what its architecture needs")
+    return model, (source / WEIGHTS).read_bytes()
 
 
 def _checked_model(source: Path, text: bytes) -> dict[str, Any]:
     try:
         model = json.loads(text.decode(), object_pairs_hook=_no_repeats, parse_constant=_no_constants)
     except (ValueError, RecursionError):
-        _refuse(source, f"{_MODEL} is not plain JSON")
+        _refuse(source, f"{MODEL} is not plain JSON")
     if not isinstance(model, dict) or model.get("format") != FORMAT or type(model.get("version")) is not int:
-        _refuse(source, f"{_MODEL} does not describe one")
+        _refuse(source, f"{MODEL} does not describe one")
     if model["version"] != VERSION:
         age = "newer" if model["version"] > VERSION else "unknown"
         _refuse(source, f"it has the {age} format version {model['version']}, and this tacit reads version {VERSION}")
     if set(model) != _KEYS or not isinstance(model["card"], dict) or not isinstance(model["classes"], list):
-        _refuse(source, f"{_MODEL} has missing or unknown entries: {sorted(set(model) ^ _KEYS)[:5]}")
+        _refuse(source, f"{MODEL} has missing or unknown entries: {sorted(set(model) ^ _KEYS)[:5]}")
     _check_architecture(source, model["architecture"])
     return model
 
@@ -212,14 +219,14 @@ def _arrays(source: Path, weights: bytes, architecture: dict[str, Any]) -> dict[
     try:
         arrays = load(weights)
     except (SafetensorError, KeyError, TypeError, ValueError):
-        _refuse(source, f"{_WEIGHTS} is not a safetensors file")
+        _refuse(source, f"{WEIGHTS} is not a safetensors file")
     shapes: dict[str, tuple[int, ...]] = {}
     for layer, (inputs, outputs) in enumerate(pairwise(architecture["widths"])):
         shapes[f"{layer}.weight"], shapes[f"{layer}.bias"] = (outputs, inputs), (outputs,)
     if {name: array.shape for name, array in arrays.items()} != shapes:
-        _refuse(source, f"{_WEIGHTS} holds other arrays than its architecture names")
+        _refuse(source, f"{WEIGHTS} holds other arrays than its architecture names")
     if any(str(array.dtype) != architecture["dtype"] for array in arrays.values()):
-        _refuse(source, f"{_WEIGHTS} holds numbers of another type than its architecture names")
+        _refuse(source, f"{WEIGHTS} holds numbers of another type than its architecture names")
     return arrays
 
 

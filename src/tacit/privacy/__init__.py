@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from tacit.privacy.calibration import noise_multiplier_for, steps_for
     from tacit.privacy.events import (
         Composed,
+        EpsilonDelta,
         Event,
         GaussianEvent,
         LocalRandomized,
@@ -30,6 +31,7 @@ _PUBLIC = {
     "Budget": "ledger",
     "Buffered": "strategies",
     "Composed": "events",
+    "EpsilonDelta": "events",
     "Event": "events",
     "Gaussian": "mechanisms",
     "GaussianEvent": "events",
@@ -61,6 +63,7 @@ __all__ = [
     "Budget",
     "Buffered",
     "Composed",
+    "EpsilonDelta",
     "Event",
     "Gaussian",
     "GaussianEvent",

@@ -23,7 +23,16 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tacit.errors import ConfigError
-from tacit.privacy.events import Composed, Event, GaussianEvent, LocalRandomized, MatrixEvent, PoissonSampled, Repeated
+from tacit.privacy.events import (
+    Composed,
+    EpsilonDelta,
+    Event,
+    GaussianEvent,
+    LocalRandomized,
+    MatrixEvent,
+    PoissonSampled,
+    Repeated,
+)
 from tacit.privacy.participation import matrix_releases
 
 __all__ = ["Curve", "Method", "check_delta", "curve", "delta", "epsilon"]
@@ -75,6 +84,8 @@ def epsilon(event: Event, delta: float, method: Method = "pld") -> float:
     if isinstance(event, LocalRandomized):
         return event.epsilon  # pure: it holds at every delta, 0 included
     check_delta(delta)
+    if isinstance(event, EpsilonDelta):
+        return _stated_epsilon(event, delta)
     found = curve(event, method)
     value = found.epsilon(delta)
     if math.isfinite(value):
@@ -96,9 +107,21 @@ def delta(event: Event, epsilon: float, method: Method = "pld") -> float:
     """
     if not (isinstance(epsilon, int | float) and 0 <= epsilon < math.inf):
         raise ConfigError(f"epsilon must be a finite number >= 0, got {epsilon!r}: it bounds a likelihood ratio. Try 1.0.")
-    if isinstance(event, LocalRandomized):  # binary randomized response is the worst (Kairouz et al. 2015, arXiv:1311.0776)
-        return max(0.0, -math.expm1(epsilon - event.epsilon)) / (1 + math.exp(-event.epsilon))
+    if isinstance(event, LocalRandomized | EpsilonDelta):
+        # The worst is randomized response that tells all with probability delta (Kairouz et al. 2015, arXiv:1311.0776, Theorem 3.2)
+        least = event.delta if isinstance(event, EpsilonDelta) else 0.0
+        return least + (1 - least) * max(0.0, -math.expm1(epsilon - event.epsilon)) / (1 + math.exp(-event.epsilon))
     return curve(event, method).delta(epsilon)
+
+
+def _stated_epsilon(event: EpsilonDelta, delta: float) -> float:
+    """Return the event's epsilon, which holds at its own delta and above."""
+    if delta >= event.delta:
+        return event.epsilon
+    raise ConfigError(
+        f"no finite epsilon holds at delta {delta:g}: the release is private at delta {event.delta:g} and known at no smaller one. "
+        "Ask for that delta, or make the release with a smaller one."
+    )
 
 
 def check_delta(delta: float) -> None:

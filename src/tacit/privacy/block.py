@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tacit.errors import ConfigError
-from tacit.privacy.events import Event, GaussianEvent, LocalRandomized, MatrixEvent, PoissonSampled, Repeated
+from tacit.privacy.events import EpsilonDelta, Event, GaussianEvent, LocalRandomized, MatrixEvent, PoissonSampled, Repeated
 from tacit.privacy.guarantee import Guarantee
 
 
@@ -22,14 +22,14 @@ class Block:
     Stopping early refunds nothing. Raises ConfigError when a count is out of range.
     """
 
-    event: GaussianEvent | PoissonSampled | MatrixEvent | LocalRandomized
+    event: GaussianEvent | PoissonSampled | MatrixEvent | LocalRandomized | EpsilonDelta
     steps: int
     spare_steps: int
     checkpoint_every: int
     guarantee: Guarantee
 
     def __post_init__(self) -> None:
-        if not isinstance(self.event, GaussianEvent | PoissonSampled | MatrixEvent | LocalRandomized):
+        if not isinstance(self.event, GaussianEvent | PoissonSampled | MatrixEvent | LocalRandomized | EpsilonDelta):
             raise ConfigError(
                 f"a block repeats one GaussianEvent or PoissonSampled, or runs one MatrixEvent; got {type(self.event).__name__}: "
                 "its steps are counted one by one. Give the event of a single step."
@@ -44,6 +44,11 @@ class Block:
             raise ConfigError(
                 f"local reports are one step without spare ones, got {self.steps} and {self.spare_steps}: a report made again "
                 "costs its person again. Reserve another block for it."
+            )
+        if isinstance(self.event, EpsilonDelta) and (self.steps, self.spare_steps) != (1, 0):
+            raise ConfigError(
+                f"a release known by its epsilon and delta alone is one step without spare ones, got {self.steps} and {self.spare_steps}: "
+                "made again it costs again. Reserve another block for it."
             )
         if isinstance(self.event, MatrixEvent):
             event, replays = self.event, self.spare_steps // self.checkpoint_every
@@ -62,7 +67,7 @@ class Block:
     @property
     def total_event(self) -> Event:
         """Everything paid for, as one event."""
-        if isinstance(self.event, MatrixEvent | LocalRandomized):
+        if isinstance(self.event, MatrixEvent | LocalRandomized | EpsilonDelta):
             return self.event
         return Repeated(event=self.event, count=self.paid_steps)
 

@@ -17,6 +17,7 @@ from tacit.privacy.strategies import Banded, Buffered, Strategy, Tree, strategy_
 
 __all__ = [
     "Composed",
+    "EpsilonDelta",
     "Event",
     "GaussianEvent",
     "LocalRandomized",
@@ -139,6 +140,26 @@ class LocalRandomized:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EpsilonDelta:
+    """One release of which nothing is known but that it is (epsilon, delta)-private: it composes by addition, in the ledger.
+
+    epsilon -- > 0 and finite. delta -- 0 < delta < 1; at a smaller one the release has no epsilon.
+    """
+
+    epsilon: float
+    delta: float
+
+    def __post_init__(self) -> None:
+        for name in ("epsilon", "delta"):
+            object.__setattr__(self, name, _real(getattr(self, name)))
+        if not (0 < self.epsilon < math.inf and 0 < self.delta < 1):
+            raise ConfigError(
+                f"a release needs a finite epsilon > 0 and 0 < delta < 1, got {self.epsilon!r} and {self.delta!r}: both are its price. "
+                "Take them from the mechanism that makes the release."
+            )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Repeated:
     """The same event a fixed number of times, adaptively.
 
@@ -179,7 +200,7 @@ class Composed:
                 )
 
 
-Event = GaussianEvent | PoissonSampled | MatrixEvent | LocalRandomized | Repeated | Composed
+Event = GaussianEvent | PoissonSampled | MatrixEvent | LocalRandomized | EpsilonDelta | Repeated | Composed
 
 StepEvent = GaussianEvent | PoissonSampled
 """What a single step can do, when steps owe one another nothing."""
@@ -196,6 +217,8 @@ def event_to_json(event: Event) -> dict[str, Any]:
             return _matrix_to_json(event)
         case LocalRandomized(epsilon=epsilon):
             return {"event": "local-randomized", "epsilon": epsilon}
+        case EpsilonDelta(epsilon=epsilon, delta=delta):
+            return {"event": "epsilon-delta", "epsilon": epsilon, "delta": delta}
         case Repeated(event=inner, count=count):
             return {"event": "repeated", "count": count, "of": event_to_json(inner)}
         case Composed(events=events):
@@ -263,6 +286,10 @@ def _local(fields: dict[str, Any]) -> Event:
     return LocalRandomized(epsilon=fields.pop("epsilon"), **fields)
 
 
+def _epsilon_delta(fields: dict[str, Any]) -> Event:
+    return EpsilonDelta(epsilon=fields.pop("epsilon"), delta=fields.pop("delta"), **fields)
+
+
 def _repeated(fields: dict[str, Any]) -> Event:
     inner = event_from_json(fields.pop("of"))
     if not isinstance(inner, GaussianEvent | PoissonSampled):
@@ -279,6 +306,7 @@ _BUILDERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "poisson-sampled": _poisson,
     "matrix": _matrix,
     "local-randomized": _local,
+    "epsilon-delta": _epsilon_delta,
     "repeated": _repeated,
     "composed": _composed,
 }

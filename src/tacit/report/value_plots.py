@@ -1,16 +1,12 @@
-"""Plots of what the table and the models are worth and what they cost: class sizes, accuracy, the ledger's bar."""
+"""Plots of what the models are worth and what they cost: accuracy, the ledger's bar."""
 
-from itertools import pairwise
 from typing import Any
 
-from tacit.models.finding import Finding
 from tacit.report.drawing import COLOURS, svg
 from tacit.report.plot import Plot, last_step
-from tacit.report.reading import PLAIN, PRIVATE, findings, first, number, numbers, of_model, pairs, strictest, when_of
+from tacit.report.reading import PLAIN, PRIVATE, first, number, numbers, of_model, strictest
 from tacit.report.statement import DatasetLedger, Statement
 from tacit.report.writing import granted, lower, share, spent
-
-_BINS: tuple[tuple[str, float], ...] = (("1", 1), ("2–4", 4), ("5–9", 9), ("10–19", 19), ("20–49", 49), ("50 +", float("inf")))
 
 
 def accuracy_bars(statement: Statement) -> Plot | None:
@@ -47,48 +43,6 @@ def accuracy_bars(statement: Statement) -> Plot | None:
     drawing = svg(draw, name="accuracy", title="Accuracy", summary="; ".join(parts) + ".", size=(4.9, 1.15 + 0.4 * len(values)))
     caption = "Share of unseen rows answered rightly. Thin lines: intervals. Dashed: always answering the most common label."
     return Plot(step=last_step(statement, "accuracy"), svg=drawing, caption=caption, basis=strictest(shown))
-
-
-def class_sizes(statement: Statement) -> Plot | None:
-    """Draw how many rows look like how many others, before and after anonymizing."""
-    risks = [risk for _, risk in findings(statement, "reidentification-risk") if _binned(risk)]
-    found, basis = {when_of(risk): _binned(risk) for risk in risks}, strictest(risks)
-    colours = (("before", "plain"), ("after", "private"))
-    shown = [(when, colour, found[when]) for when, colour in colours if when in found]
-    if not shown:
-        return None
-
-    def draw(axes: Any) -> None:
-        width = 0.8 / len(shown)
-        for at, (label, colour, bars) in enumerate(shown):
-            places = [bin + (at - (len(shown) - 1) / 2) * width for bin in range(len(_BINS))]
-            axes.bar(places, bars, width=width * 0.94, color=COLOURS[colour], label=label)
-            for place, bar in zip(places, bars, strict=True):
-                if bar > 0:
-                    text = f"{100 * bar:.0f}%" if bar >= 0.005 else "<1%"
-                    axes.annotate(text, (place, bar), xytext=(0, 2), textcoords="offset points", ha="center", fontsize=8)
-        axes.set_xticks(range(len(_BINS)), [label for label, _ in _BINS])
-        axes.tick_params(axis="x", length=0)
-        axes.set_yticks([])
-        axes.spines["left"].set_visible(False)
-        axes.set_xlabel("rows that look the same")
-        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
-        axes.margins(y=0.12)
-
-    parts = [f"{label}: {share(bars[0])} of rows alone in their class" for label, _, bars in shown]
-    drawing = svg(draw, name="classes", title="Class sizes before and after", summary="; ".join(parts) + ".")
-    caption = "Share of rows by how many rows have the same quasi-identifiers. A row that is alone (1) can be singled out."
-    return Plot(step=last_step(statement, "reidentification-risk"), svg=drawing, caption=caption, basis=basis)
-
-
-def _binned(finding: Finding) -> list[float]:
-    """Return the share of rows in each bin of class sizes, or [] when the finding holds no sizes."""
-    sizes = [(size, count) for size, count in pairs(finding.details.get("class_sizes")) if size >= 1 and count > 0]
-    rows = sum(size * count for size, count in sizes)
-    edges = [0.0, *(top for _, top in _BINS)]
-    return (
-        [sum(size * count for size, count in sizes if low < size <= top) / rows for low, top in pairwise(edges)] if rows else []
-    )
 
 
 def spend_bar(ledger: DatasetLedger, name: str) -> str:

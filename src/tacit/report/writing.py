@@ -129,7 +129,7 @@ def flat(data: Mapping[str, Any], prefix: str = "", *, names: bool = False) -> l
     for key, value in data.items():
         shown = f"{prefix}{key if names else label(key)}"
         if isinstance(value, Mapping):
-            rows.extend(flat(value, f"{shown}: ", names=names or key == "levels"))
+            rows.extend(flat(value, f"{shown}: ", names=names or key in ("levels", "lost")))
         elif key == "hidden" and not names and value in ([], ()):
             rows.append((shown, "none (logistic regression)"))
         elif value is not None:

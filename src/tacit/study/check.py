@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 
 from tacit.study.loading import Study
-from tacit.study.rows import hierarchies_of
-from tacit.tables import Role
+from tacit.study.rows import hierarchies_of, undeclared_hierarchies
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +26,7 @@ def check_study(study: Study) -> list[Promise]:
         hierarchies_of(study)
         promises.append(
             Promise(
-                what=f"a {settings.anonymize.k}-anonymous table of {', '.join(settings.table_schema.names(Role.QUASI))}",
+                what=_table(study),
                 about="the table; no bound for the original person",
                 epsilon=None,
             )
@@ -39,3 +38,12 @@ def check_study(study: Study) -> list[Promise]:
             promises.append(Promise(what="a non-private twin, kept by the custodian", about="no one", epsilon=None))
         promises.append(Promise(what="exact scores and attacks, in the custodian's report", about="no one", epsilon=None))
     return promises
+
+
+def _table(study: Study) -> str:
+    """Return what the table will be: its models, its quasi-identifiers, and the hierarchies that nobody declared."""
+    settings, undeclared = study.settings, undeclared_hierarchies(study)
+    assert settings.anonymize is not None
+    further = "".join(f", with {model}" for model in settings.anonymize.models[1:])
+    built = f" (hierarchies built from the data: {', '.join(undeclared)})" if undeclared else ""
+    return f"a {settings.anonymize.k}-anonymous table of {', '.join(settings.quasi)}{further}{built}"

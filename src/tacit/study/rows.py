@@ -32,11 +32,27 @@ def label_rule(study: Study) -> LabelRule:
 
 
 def hierarchies_of(study: Study) -> dict[str, Hierarchy]:
-    """Return each quasi-identifier's hierarchy as declared. Raises ConfigError naming the column when one cannot be built."""
-    schema, columns = study.settings.table_schema, study.settings.columns
+    """Return the hierarchies of the quasi-identifiers that declare one, bounds or categories, by column name.
+
+    Nothing is read but hierarchy files. The others get theirs from the data, see `undeclared_hierarchies`.
+    Raises ConfigError naming the column when one cannot be built.
+    """
+    schema, columns, undeclared = study.settings.table_schema, study.settings.columns, undeclared_hierarchies(study)
     return {
-        name: hierarchy_for(schema[name], columns[name].hierarchy, folder=study.path.parent) for name in schema.names(Role.QUASI)
+        name: hierarchy_for(schema[name], columns[name].hierarchy, folder=study.path.parent)
+        for name in schema.names(Role.QUASI)
+        if name not in undeclared
     }
+
+
+def undeclared_hierarchies(study: Study) -> list[str]:
+    """Return the quasi-identifiers whose hierarchy is built from the data: those without hierarchy, bounds or categories."""
+    columns = study.settings.columns
+    return [
+        name
+        for name in study.settings.table_schema.names(Role.QUASI)
+        if (columns[name].hierarchy, columns[name].bounds, columns[name].categories) == (None, None, None)
+    ]
 
 
 def rows_of(run: Run) -> Rows:

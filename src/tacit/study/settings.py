@@ -1,13 +1,16 @@
 """What a study file may say. Pydantic checks it at the boundary; a misspelt key is answered with the right one."""
 
 import difflib
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tacit.errors import ConfigError
 from tacit.report.items import PARTS
 from tacit.tables.schema import Bounds, Categories, Column, Kind, Origin, Role, Schema
+
+if TYPE_CHECKING:
+    from tacit.anonymize import Loss, PrivacyModel
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Delta = Annotated[float, Field(gt=0, lt=1)]
@@ -85,11 +88,55 @@ class ColumnTable(_Table):
         return Column(name=name, role=self.role, kind=self.kind, bounds=bounds, categories=categories)
 
 
+class MinimizeTable(_Table):
+    """[anonymize] minimize: what the loss weighs, as tacit.anonymize.Loss has it."""
+
+    aggregate: Literal["sum", "arithmetic mean", "geometric mean", "maximum", "rank"] = "arithmetic mean"
+    weights: dict[str, Annotated[float, Field(ge=0)]] = {}
+    generalization_vs_suppression: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+
 class AnonymizeTable(_Table):
     """[anonymize]"""
 
     k: Annotated[int, Field(ge=2)] = 5
+    require: tuple[dict[str, Any], ...] = ()
     suppression_limit: Share = 0.05
+    recoding: Literal["full-domain", "local", "mondrian"] = "full-domain"
+    minimize: MinimizeTable | None = None
+    time_limit: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _readable(self) -> "AnonymizeTable":
+        """Refuse a model or a weight that cannot be meant, where the study is read."""
+        try:
+            _ = self.models, self.loss
+        except ConfigError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+        outside = [str(model) for model in self.models if model.to_json()["model"] in _OUTSIDE_A_STUDY]
+        if outside:
+            raise ValueError(
+                f"{', '.join(outside)} needs a table of the population or a research subset, which a study does not have. Use "
+                "`tacit anonymize` with --population or --subset"
+            )
+        return self
+
+    @property
+    def models(self) -> "tuple[PrivacyModel, ...]":
+        """k-anonymity and every further model."""
+        from tacit.anonymize import KAnonymity, model_from_json
+
+        return (KAnonymity(self.k), *(model_from_json(form) for form in self.require))
+
+    @property
+    def loss(self) -> "Loss":
+        """What the search minimizes."""
+        from tacit.anonymize import Loss
+
+        return Loss() if self.minimize is None else Loss(**self.minimize.model_dump())
+
+
+_OUTSIDE_A_STUDY = ("k-map", "delta-presence")
 
 
 class TrainTable(_Table):
@@ -158,11 +205,25 @@ class StudySettings(_Table):
             raise ValueError("the study names no columns; give each column of the data a table [columns.NAME] with its role")
         if self.data.id is not None and self.data.id not in self.columns:
             raise ValueError(f"[data] id names {self.data.id!r}, which has no table under [columns]")
-        if self.anonymize is not None and not self._named(Role.QUASI):
-            raise ValueError('[anonymize] needs at least one column with role = "quasi"')
+        if self.anonymize is not None:
+            self._check_anonymize(self.anonymize)
         if self.train is not None:
             self._check_train(self.train)
         return self
+
+    def _check_anonymize(self, anonymize: AnonymizeTable) -> None:
+        if not self.quasi:
+            raise ValueError('[anonymize] needs at least one column with role = "quasi"')
+        for model in anonymize.models:
+            for name in model.columns:
+                if name not in self._named(*_RELEASED_AS_IS):
+                    role = f'has role = "{self.columns[name].role}"' if name in self.columns else "has no table under [columns]"
+                    raise ValueError(
+                        f'[anonymize] require: {model} counts the values of {name!r}, which {role}; give it role = "sensitive"'
+                    )
+        unknown = [name for name in anonymize.loss.weights if name not in self.quasi]
+        if unknown:
+            raise ValueError(f"[anonymize] minimize gives weights to columns whose role is not quasi: {', '.join(unknown)}")
 
     def _check_train(self, train: TrainTable) -> None:
         if units := self._named(Role.UNIT):
@@ -211,6 +272,11 @@ class StudySettings(_Table):
         return list(self.train.features) if self.train.features is not None else self._named(*FEATURE_ROLES)
 
     @property
+    def quasi(self) -> list[str]:
+        """The quasi-identifiers, in the study's order."""
+        return self._named(Role.QUASI)
+
+    @property
     def budget(self) -> str:
         """The name of the data's budget in the ledger."""
         return self.ledger.dataset or self.study.name
@@ -231,4 +297,5 @@ class StudySettings(_Table):
         return Schema({name: column.column(name) for name, column in self.columns.items()})
 
 
+_RELEASED_AS_IS = (Role.SENSITIVE, Role.FEATURE, Role.LABEL)
 FEATURE_ROLES = (Role.QUASI, Role.SENSITIVE, Role.FEATURE)

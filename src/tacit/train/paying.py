@@ -22,6 +22,11 @@ class Payment:
     request_id: str
     purpose: str
 
+    @property
+    def unpaid(self) -> bool:
+        """Whether the ledger has no entry of this name."""
+        return self.ledger.find(self.request_id) is None
+
     def reserve(self, plan: Plan) -> Reservation:
         """Charge the plan's block. Raises BudgetExceeded, or ConfigError when the request id is taken: nothing was charged then."""
         plan.refuse_underpriced()

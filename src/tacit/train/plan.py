@@ -1,6 +1,7 @@
 """A training plan: one value that yields the sampler, the noise and the event, so practice and proof cannot differ."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -143,26 +144,31 @@ class Plan:
         Raises ConfigError when a value is out of range or no noise is enough.
         """
         steps = steps_of(n, batch_size, epochs)
-        checkpoint_every, spare_steps = intervals_of(steps, checkpoint_every, spare_steps)
+        every, spare = intervals_of(steps, checkpoint_every, spare_steps)
         _check_delta(delta, n)
         check_clip_norm(clip_norm)
         _check_unit(unit, rows_per_user)
-        runs = {"steps": steps, "spare_steps": spare_steps, "checkpoint_every": checkpoint_every}
         if mechanism == "banded" and bands is None and sampling in (None, "cyclic-poisson"):
-            bands = bands_for(epsilon=epsilon, delta=delta, n=n, batch_size=batch_size, draws=parameters, **runs)
-        choice: dict[str, Any] = {"mechanism": mechanism, "sampling": sampling, "bands": bands, "buffers": buffers}
-        protocol = protocol_for(n=n, batch_size=batch_size, steps=steps, tree_height=tree_height, **choice)
-        draws = draws_for(protocol.strategy, parameters + (2 if isinstance(clipping, AdaptiveClipping) else 0))
-        block = _solved(epsilon, delta, protocol, steps, spare_steps, checkpoint_every, draws, unit)
-        plan = cls(
+            sizes = {"n": n, "batch_size": batch_size, "steps": steps, "draws": parameters}
+            bands = bands_for(epsilon=epsilon, delta=delta, spare_steps=spare, checkpoint_every=every, **sizes)
+
+        def least_noise(protocol: Protocol, draws: int) -> Block:
+            return _solved(epsilon, delta, protocol, steps, spare, every, draws, unit)
+
+        plan = plan_of(
+            least_noise,
             n=n,
             batch_size=batch_size,
+            steps=steps,
             clip_norm=clip_norm,
-            block=block,
             parameters=parameters,
-            sampling=protocol.sampling,
             clipping=clipping,
             rows_per_user=rows_per_user,
+            mechanism=mechanism,
+            sampling=sampling,
+            bands=bands,
+            buffers=buffers,
+            tree_height=tree_height,
         )
         _SOLVED.add(plan)
         return plan
@@ -216,7 +222,7 @@ class Plan:
     @property
     def draws(self) -> int:
         """Normal values that a step draws, for the missing tail that delta pays for."""
-        return draws_for(self.strategy, self.parameters + (2 if isinstance(self.clipping, AdaptiveClipping) else 0))
+        return draws_for(self.strategy, self.parameters + _bits(self.clipping))
 
     @property
     def guarantee(self) -> Guarantee:
@@ -290,6 +296,41 @@ class Plan:
 
 _SOLVED: set[Plan] = set()
 """Plans whose block `solve` priced in this process."""
+
+
+def plan_of(
+    block_of: Callable[[Protocol, int], Block],
+    *,
+    n: int,
+    batch_size: int,
+    steps: int,
+    clip_norm: float,
+    parameters: int,
+    clipping: Clipping | None,
+    rows_per_user: int | None,
+    **choice: Any,
+) -> Plan:
+    """Return the plan of so many steps whose block is made by `block_of`, of the protocol and the normal values that a step draws.
+
+    choice -- mechanism, sampling and their numbers, as in `protocol_for`; the rest as in Plan.
+    """
+    protocol = protocol_for(n=n, batch_size=batch_size, steps=steps, **choice)
+    block = block_of(protocol, draws_for(protocol.strategy, parameters + _bits(clipping)))
+    return Plan(
+        n=n,
+        batch_size=batch_size,
+        clip_norm=clip_norm,
+        block=block,
+        parameters=parameters,
+        sampling=protocol.sampling,
+        clipping=clipping,
+        rows_per_user=rows_per_user,
+    )
+
+
+def _bits(clipping: Clipping | None) -> int:
+    """Normal values that a step draws beside the gradient's: the counts by which a clip norm adapts."""
+    return 2 if isinstance(clipping, AdaptiveClipping) else 0
 
 
 @lru_cache(maxsize=32)

@@ -1,13 +1,15 @@
 """A plan for what is known: solves for noise, for steps or for epsilon, whichever is left out."""
 
+from collections.abc import Callable
 from typing import Any
 
 from tacit.errors import ConfigError
+from tacit.privacy.block import Block
 from tacit.privacy.calibration import noise_multiplier_for
 from tacit.privacy.pricing import price
-from tacit.train.clipping import AdaptiveClipping, Clipping
-from tacit.train.plan import Plan, intervals_of, steps_of
-from tacit.train.protocols import draws_for, protocol_for
+from tacit.train.clipping import Clipping
+from tacit.train.plan import Plan, intervals_of, plan_of, steps_of
+from tacit.train.protocols import Protocol
 
 __all__ = ["plan_for"]
 
@@ -50,22 +52,44 @@ def plan_for(
             f"a plan is solved for one of epsilon, epochs and noise_multiplier, and {', '.join(missing) or 'none'} is left out. "
             "Give the other two, for example epsilon=3.0 and epochs=10."
         )
-    sizes: dict[str, Any] = {"delta": delta, "n": n, "batch_size": batch_size, "clip_norm": clip_norm, "parameters": parameters}
-    choice: dict[str, Any] = {"mechanism": mechanism, "sampling": sampling, "bands": bands, "buffers": buffers}
-    choice |= {"tree_height": tree_height}
-    rest: dict[str, Any] = {"clipping": clipping, "rows_per_user": rows_per_user}
-    run: dict[str, Any] = {"checkpoint_every": checkpoint_every, "spare_steps": spare_steps}
+    settings: dict[str, Any] = {"n": n, "batch_size": batch_size, "clip_norm": clip_norm, "parameters": parameters}
+    settings |= {"mechanism": mechanism, "sampling": sampling, "bands": bands, "buffers": buffers, "tree_height": tree_height}
+    settings |= {"clipping": clipping, "rows_per_user": rows_per_user}
     if epsilon is not None and epochs is not None:
-        return Plan.solve(epsilon=epsilon, epochs=epochs, unit=unit, **sizes, **choice, **rest, **run)
-    assert noise_multiplier is not None
-    plan: Plan | None = None
+        run: dict[str, Any] = {"checkpoint_every": checkpoint_every, "spare_steps": spare_steps}
+        return Plan.solve(epsilon=epsilon, delta=delta, epochs=epochs, unit=unit, **settings, **run)
+    noise = noise_multiplier
+    assert noise is not None
+
+    def priced(steps: int) -> Plan:
+        every, spare = intervals_of(steps, checkpoint_every, spare_steps)
+        runs = {"steps": steps, "spare_steps": spare, "checkpoint_every": every}
+
+        def block_of(protocol: Protocol, draws: int) -> Block:
+            return price(protocol.event(noise, **runs), delta=delta, draws=draws, unit=unit, **runs)
+
+        return plan_of(block_of, steps=steps, **settings)
+
     if epochs is not None:
-        return _priced(noise_multiplier, steps_of(n, batch_size, epochs), unit=unit, **sizes, **choice, **rest, **run)
+        return priced(steps_of(n, batch_size, epochs))
     assert epsilon is not None
     least = bands or 1  # no run is shorter than its bands
+    plan = _longest(priced, epsilon, least)
+    if plan is None:
+        enough = noise_multiplier_for(epsilon=epsilon, delta=delta, probability=batch_size / n, steps=1)
+        raise ConfigError(
+            f"not even {least} step(s) with noise multiplier {noise:g} costs at most epsilon {epsilon:g} at delta {delta:g}, spare steps "
+            f"included. One step of DP-SGD without spare needs noise multiplier {enough:g}: add noise, or choose a larger epsilon."
+        )
+    return plan
+
+
+def _longest(priced: Callable[[int], Plan], epsilon: float, least: int) -> Plan | None:
+    """Return the plan of most steps, from `least` to a million, whose price is at most epsilon; None when there is none."""
+    plan: Plan | None = None
     steps, fits, fails = least, least - 1, _MOST_STEPS + 1
     while fails - fits > 1:
-        tried = _priced(noise_multiplier, steps, unit=unit, **sizes, **choice, **rest, **run)
+        tried = priced(steps)
         if tried.guarantee.epsilon <= epsilon:
             fits, plan = steps, tried
         else:
@@ -73,44 +97,4 @@ def plan_for(
         steps = min(2 * fits, _MOST_STEPS) if fails > _MOST_STEPS else (fits + fails) // 2
         if fits == _MOST_STEPS:
             break
-    if plan is None:
-        enough = noise_multiplier_for(epsilon=epsilon, delta=delta, probability=batch_size / n, steps=1)
-        raise ConfigError(
-            f"not even {least} step(s) with noise multiplier {noise_multiplier:g} costs at most epsilon {epsilon:g} at delta {delta:g}, spare steps "
-            f"included. One step of DP-SGD without spare needs noise multiplier {enough:g}: add noise, or choose a larger epsilon."
-        )
     return plan
-
-
-def _priced(
-    noise_multiplier: float,
-    steps: int,
-    *,
-    delta: float,
-    n: int,
-    batch_size: int,
-    clip_norm: float,
-    parameters: int,
-    clipping: Clipping | None,
-    unit: str,
-    rows_per_user: int | None,
-    checkpoint_every: int | None,
-    spare_steps: int | None,
-    **choice: Any,
-) -> Plan:
-    """Return the plan of this noise and length, at its price."""
-    every, spare = intervals_of(steps, checkpoint_every, spare_steps)
-    protocol = protocol_for(n=n, batch_size=batch_size, steps=steps, **choice)
-    event = protocol.event(noise_multiplier, steps=steps, spare_steps=spare, checkpoint_every=every)
-    draws = draws_for(protocol.strategy, parameters + (2 if isinstance(clipping, AdaptiveClipping) else 0))
-    block = price(event, steps=steps, spare_steps=spare, checkpoint_every=every, delta=delta, unit=unit, draws=draws)
-    return Plan(
-        n=n,
-        batch_size=batch_size,
-        clip_norm=clip_norm,
-        block=block,
-        parameters=parameters,
-        sampling=protocol.sampling,
-        clipping=clipping,
-        rows_per_user=rows_per_user,
-    )

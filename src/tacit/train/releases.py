@@ -53,6 +53,11 @@ def clip_norm_for(length: float) -> float:
     return norm
 
 
+def request_named(request_id: str | None) -> str:
+    """Return the name of a fit in the ledger: the given one, or one drawn at random."""
+    return f"fit-{uuid.uuid4()}" if request_id is None else request_id
+
+
 @dataclass(kw_only=True)
 class Releases:
     """The releases of one paid block. Use it in a `with` statement: entering it reserves, durably.
@@ -81,7 +86,7 @@ class Releases:
         return self._mechanism.noise_multiplier
 
     def __enter__(self) -> "Releases":
-        request = f"fit-{uuid.uuid4()}" if self.request_id is None else self.request_id
+        request = request_named(self.request_id)
         self._reservation = self.ledger.reserve(self.block, dataset=self.budget, request_id=request, purpose=self.purpose)
         return self
 

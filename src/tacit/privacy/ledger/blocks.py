@@ -6,7 +6,15 @@ from typing import Any, NamedTuple
 
 from tacit.errors import ConfigError, LedgerError
 from tacit.privacy.block import Block
-from tacit.privacy.events import GaussianEvent, LocalRandomized, MatrixEvent, PoissonSampled, event_from_json, event_to_json
+from tacit.privacy.events import (
+    EpsilonDelta,
+    GaussianEvent,
+    LocalRandomized,
+    MatrixEvent,
+    PoissonSampled,
+    event_from_json,
+    event_to_json,
+)
 from tacit.privacy.guarantee import Guarantee, Neighbours
 from tacit.privacy.ledger.units import spending
 
@@ -47,7 +55,7 @@ def block_from_json(data: Mapping[str, Any]) -> Block:
         event = event_from_json(fields.pop("event"))
         promise = dict(fields.pop("guarantee"))
         guarantee = Guarantee(neighbours=Neighbours(promise.pop("neighbours")), **promise)
-        if not isinstance(event, GaussianEvent | PoissonSampled | MatrixEvent | LocalRandomized):
+        if not isinstance(event, GaussianEvent | PoissonSampled | MatrixEvent | LocalRandomized | EpsilonDelta):
             raise TypeError("a block's step is a gaussian or poisson-sampled event, or its run a matrix event")
         return Block(event=event, guarantee=guarantee, **fields)
     except (KeyError, TypeError, ValueError, ConfigError) as error:

@@ -4,11 +4,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tacit.privacy.mechanisms.exponential import Exponential
     from tacit.privacy.mechanisms.gaussian import Gaussian
 
-_PUBLIC = {"Gaussian": "gaussian"}
+_PUBLIC = {"Exponential": "exponential", "Gaussian": "gaussian"}
 
-__all__ = ["Gaussian"]
+__all__ = ["Exponential", "Gaussian"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,6 @@
 """Logistic regression or an MLP by DP-SGD, with scikit-learn's manners."""
 
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,22 +8,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tacit.models.dense import DenseNetwork
-from tacit.train.plan import Plan
+from tacit.train.releases import request_named
+from tacit.train.sklearn.dp_sgd import DPSGD
 from tacit.train.sklearn.estimator import ClassifierMixin, PrivateEstimator
 from tacit.train.sklearn.public_values import class_numbers, classes_of
-from tacit.train.trainer import Network, Trainer
+from tacit.train.trainer import Trainer
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class PrivateClassifier(ClassifierMixin, PrivateEstimator):  # type: ignore[misc]
+class PrivateClassifier(ClassifierMixin, DPSGD, PrivateEstimator):  # type: ignore[misc]
     """Logistic regression or an MLP, trained with differential privacy and paid for in a ledger.
 
     classes        -- every label that could occur, declared: labels seen in the data would be a leak; or "public: source".
     hidden         -- widths of hidden layers; () is logistic regression.
-    batch_size     -- expected rows in a batch; an eighth of the rows by default.
-    on_step        -- called with (step, steps).
-    activation, clip_norm, epochs, learning_rate, momentum -- as in Network and Plan.solve.
-    n              -- declared public number of rows; len(X) by default, which zeroing a row does not change.
+    n, activation, clip_norm, batch_size, epochs, learning_rate, momentum, on_step -- as in DPSGD.
     ledger, budget, bounds, epsilon, delta, request_id, source -- as in every private estimator.
 
     After fit: classes_ (sorted), n_features_in_, network_ (a DenseNetwork to save), plan_, origins_ (on whose word the public
@@ -33,15 +30,6 @@ class PrivateClassifier(ClassifierMixin, PrivateEstimator):  # type: ignore[misc
     """
 
     classes: Sequence[Any] | str | None = None
-    n: int | None = None
-    hidden: tuple[int, ...] = ()
-    activation: str = "tanh"
-    clip_norm: float = 1.0
-    batch_size: int | None = None
-    epochs: float = 20
-    learning_rate: float = 0.5
-    momentum: float = 0.9
-    on_step: Callable[[int, int], None] | None = None
 
     def fit(self, X: ArrayLike, y: ArrayLike, **refused: Any) -> "PrivateClassifier":  # noqa: N803 (scikit-learn's name)
         """Reserve the plan, then train on X of shape (n, d) and labels y of shape (n,). Returns self.
@@ -52,21 +40,10 @@ class PrivateClassifier(ClassifierMixin, PrivateEstimator):  # type: ignore[misc
         classes, origin = classes_of(self.classes, labels)
         features, numbers = self._scaled_rows(rows), class_numbers(classes, labels)
         self.origins_["classes"] = origin
-        network = Network(
-            hidden=tuple(self.hidden), activation=self.activation, learning_rate=self.learning_rate, momentum=self.momentum
-        )
-        n = self._units(self.n, rows)
-        plan = Plan.solve(
-            epsilon=self.epsilon,
-            delta=self.delta,
-            n=n,
-            batch_size=max(1, n // 8) if self.batch_size is None else self.batch_size,
-            epochs=self.epochs,
-            clip_norm=self.clip_norm,
-            parameters=network.parameters(features.shape[1], len(classes)),
+        network, plan = self._planned(
+            epsilon=self.epsilon, delta=self.delta, n=self._units(self.n, rows), inputs=features.shape[1], outputs=len(classes)
         )
         source = self._drawn_from()
-        request = f"fit-{uuid.uuid4()}" if self.request_id is None else self.request_id
         names = [str(one) for one in classes.tolist()]
         assert self.ledger is not None
         fitted: DenseNetwork = Trainer(plan=plan, network=network, source=source).fit(
@@ -75,7 +52,7 @@ class PrivateClassifier(ClassifierMixin, PrivateEstimator):  # type: ignore[misc
             names,
             ledger=self.ledger,
             budget=self.budget,
-            request_id=request,
+            request_id=request_named(self.request_id),
             purpose=self._purpose(),
             on_step=self.on_step,
         )

@@ -1,7 +1,5 @@
 """Linear regression or an MLP by DP-SGD, with scikit-learn's manners."""
 
-import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,22 +8,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from tacit.privacy.ledger import Reservation
 from tacit.train.plan import Plan
+from tacit.train.releases import request_named
+from tacit.train.sklearn.dp_sgd import DPSGD
 from tacit.train.sklearn.estimator import PrivateEstimator, RegressorMixin
 from tacit.train.sklearn.public_values import bounds_of, scaled
 from tacit.train.trainer import Network, purpose_of
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class PrivateRegressor(RegressorMixin, PrivateEstimator):  # type: ignore[misc]
+class PrivateRegressor(RegressorMixin, DPSGD, PrivateEstimator):  # type: ignore[misc]
     """Linear regression or an MLP for squared error, trained with differential privacy and paid for in a ledger.
 
     target_bounds -- (low, high) of the target, declared, or "public: source". Values outside are clipped, predictions too.
     hidden        -- widths of hidden layers; () is linear regression (for which PrivateLinearRegression needs no tuning).
-    batch_size    -- expected rows in a batch; an eighth of the rows by default.
-    on_step       -- called with (step, steps).
-    activation, clip_norm, epochs, learning_rate, momentum -- as in Network and Plan.solve; the loss is half the squared error of
+    n, activation, clip_norm, batch_size, epochs, learning_rate, momentum, on_step -- as in DPSGD; the loss is half the squared error of
                      the target scaled to [-1, 1].
-    n              -- declared public number of rows; len(X) by default, which zeroing a row does not change.
     ledger, budget, bounds, epsilon, delta, request_id, source -- as in every private estimator.
 
     After fit: n_features_in_, module_ (a torch module for scaled features), plan_, bounds_, target_bounds_, origins_, guarantee_.
@@ -33,15 +30,7 @@ class PrivateRegressor(RegressorMixin, PrivateEstimator):  # type: ignore[misc]
     """
 
     target_bounds: tuple[float, float] | str | None = None
-    n: int | None = None
-    hidden: tuple[int, ...] = ()
-    activation: str = "tanh"
-    clip_norm: float = 1.0
-    batch_size: int | None = None
-    epochs: float = 20
     learning_rate: float = 0.2
-    momentum: float = 0.9
-    on_step: Callable[[int, int], None] | None = None
 
     def fit(self, X: ArrayLike, y: ArrayLike, **refused: Any) -> "PrivateRegressor":  # noqa: N803 (scikit-learn's name)
         """Reserve the plan, then train on X of shape (n, d) and targets y of shape (n,). Returns self.
@@ -51,18 +40,8 @@ class PrivateRegressor(RegressorMixin, PrivateEstimator):  # type: ignore[misc]
         rows, targets = self._rows(X, y, refused, y_numeric=True)
         features = self._scaled_rows(rows)
         low, high, self.origins_["target_bounds"] = bounds_of(self.target_bounds, targets, "target_bounds")
-        network = Network(
-            hidden=tuple(self.hidden), activation=self.activation, learning_rate=self.learning_rate, momentum=self.momentum
-        )
-        n = self._units(self.n, rows)
-        plan = Plan.solve(
-            epsilon=self.epsilon,
-            delta=self.delta,
-            n=n,
-            batch_size=max(1, n // 8) if self.batch_size is None else self.batch_size,
-            epochs=self.epochs,
-            clip_norm=self.clip_norm,
-            parameters=network.parameters(features.shape[1], 1),
+        network, plan = self._planned(
+            epsilon=self.epsilon, delta=self.delta, n=self._units(self.n, rows), inputs=features.shape[1], outputs=1
         )
         self.module_ = self._trained(network, plan, features, scaled(targets, low, high))
         self.plan_, self.target_bounds_ = plan, (float(low), float(high))
@@ -87,7 +66,7 @@ class PrivateRegressor(RegressorMixin, PrivateEstimator):  # type: ignore[misc]
 
         source = self._drawn_from()
         self.guarantee_ = plan.guarantee if source.private else None
-        request = f"fit-{uuid.uuid4()}" if self.request_id is None else self.request_id
+        request = request_named(self.request_id)
         ledger, purpose = self.ledger, purpose_of(source, self._purpose())
         assert ledger is not None
 

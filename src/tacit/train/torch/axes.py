@@ -55,16 +55,31 @@ def examples_for(batch: list[Tensor]) -> int:
     return next((count for count in (TRACED, 11, 13, 17) if count not in sizes), TRACED)
 
 
-def axis_of(changed: list[Tensor], what: str) -> Axis | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Change:
+    """Where a tensor changed when one example was replaced.
+
+    anywhere -- whether at all; places -- for each dimension, shape (its size,), bool: whether anything changed there.
+    """
+
+    anywhere: bool
+    places: tuple[Tensor, ...]
+
+    def __or__(self, other: "Change") -> "Change":
+        pairs = zip(self.places, other.places, strict=True)
+        return Change(self.anywhere or other.anywhere, tuple(one | another for one, another in pairs))
+
+
+def axis_of(changed: list[Change], what: str) -> Axis | None:
     """Return the example axis of a tensor from what changed in it, or None when nothing did.
 
-    changed -- for each example, a bool tensor of the tensor's shape: what changed when that example was replaced.
+    changed -- for each example, what changed when that example was replaced.
     Raises UnsupportedModel when no axis, or more than one, explains the changes.
     """
-    seen = [bool(one.any()) for one in changed]
+    seen = [one.anywhere for one in changed]
     if not any(seen):
         return None
-    found = [axis for dim in range(changed[0].ndim) for axis in _candidates(changed, dim)]
+    found = [axis for dim in range(len(changed[0].places)) for axis in _candidates(changed, dim)]
     if len(found) == 1 and all(seen):
         return found[0]
     if found:
@@ -79,12 +94,11 @@ def axis_of(changed: list[Tensor], what: str) -> Axis | None:
     )
 
 
-def _candidates(changed: list[Tensor], dim: int) -> list[Axis]:
-    size = changed[0].shape[dim]
+def _candidates(changed: list[Change], dim: int) -> list[Axis]:
+    size = len(changed[0].places[dim])
     if size == 0 or size % len(changed):
         return []
-    others = [d for d in range(changed[0].ndim) if d != dim]
-    places = [(one.any(dim=others) if others else one).nonzero().flatten() for one in changed]
+    places = [one.places[dim].nonzero().flatten() for one in changed]
     share = size // len(changed)
     if share == 1:
         return [Axis(dim=dim)] if all(bool((place == j).all()) for j, place in enumerate(places)) else []
@@ -118,11 +132,13 @@ def replaced(tensor: Tensor, example: int, *, finite: bool = False) -> Tensor:
     return other
 
 
-def differs(tensor: Tensor, base: Tensor, what: str) -> Tensor:
+def differs(tensor: Tensor, base: Tensor, what: str) -> Change:
     """Return where a tensor differs from what it was, NaN included."""
     if tensor.shape != base.shape:
         raise UnsupportedModel(
             f"{what} has shape {tuple(base.shape)} or {tuple(tensor.shape)}, depending on the values of one example: shapes would tell "
             "about records, and the example axis cannot be found. Pad to fixed shapes."
         )
-    return (tensor != base) | (tensor != tensor)
+    mask = (tensor != base) | (tensor != tensor)
+    others = [[d for d in range(mask.ndim) if d != dim] for dim in range(mask.ndim)]
+    return Change(bool(mask.any()), tuple(mask.any(dim=one) if one else mask for one in others))

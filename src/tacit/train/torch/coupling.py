@@ -5,6 +5,10 @@ from torch import Tensor
 
 from tacit.errors import PrivacyError
 from tacit.train.torch.axes import Axis
+from tacit.train.torch.records import blocks
+
+_COMPARED = 1 << 20
+"""Values that are compared together."""
 
 
 def refuse_coupled(losses: Tensor, outputs: list[tuple[Tensor, Axis | None]], signs: Tensor) -> None:
@@ -33,6 +37,10 @@ def refuse_coupled(losses: Tensor, outputs: list[tuple[Tensor, Axis | None]], si
 
 def _flips(plain: Tensor, flipped: Tensor, axis: Axis, signs: Tensor) -> bool:
     first, other = (axis.examples_first(one, len(signs)) for one in (plain, flipped))
-    expected = first * signs.to(first.dtype).view(-1, *[1] * (first.ndim - 1))
     tolerance = 1e-4 if first.dtype in (torch.float32, torch.float64) else 5e-2
-    return torch.allclose(other, expected, rtol=tolerance, atol=1e-30, equal_nan=True)
+    signs = signs.to(first.dtype).view(-1, *[1] * (first.ndim - 1))
+    rows = max(1, _COMPARED // max(1, first[:1].numel()))
+    return all(
+        torch.allclose(other[place], first[place] * signs[place], rtol=tolerance, atol=1e-30, equal_nan=True)
+        for place in blocks(len(first), rows)
+    )

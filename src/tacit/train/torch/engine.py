@@ -23,7 +23,7 @@ from tacit.train.torch.clipping import clips, layer_of
 from tacit.train.torch.coupling import refuse_coupled
 from tacit.train.torch.probe import probe_call
 from tacit.train.torch.processes import Alone, Processes, SharedReleaser, weights_of
-from tacit.train.torch.records import Record
+from tacit.train.torch.records import Record, blocks
 from tacit.train.torch.release import Releaser
 from tacit.train.torch.routing import Key, Routing, Site
 from tacit.train.torch.scratch import Scratch
@@ -33,6 +33,10 @@ from tacit.train.torch.trace import batch_of, trace
 
 _PROBED, _PROBED_LATER = 4, 32
 """Losses of the first batches are all probed for coupling, later ones with probability 1 in 32 (it costs a backward of the loss)."""
+
+
+_LOOKED = 1 << 20
+"""Values of per-example gradients that are looked at together."""
 
 
 class Engine:
@@ -113,16 +117,23 @@ class Engine:
         rows -- shape (B, R), bool: which of a unit's R consecutive rows are real; one row each by default.
         """
         self._keep, self._rows = keep, keep.unsqueeze(1) if rows is None else rows & keep.unsqueeze(1)
-        self._tape, self._outputs = None, []
+        self._forget()
         self._weights.gather()
         for parameter in (*self.parameters.values(), *self._weights.held.values()):
             parameter.grad = None
 
     def abandon(self) -> None:
         """Forget what an interrupted logical batch has added: its units are drawn anew, and would count twice."""
-        self._lengths, self._keep, self._tape, self._outputs = [], None, None, []
+        self._lengths, self._keep = [], None
+        self._forget()
         for one in self._sums.values():
             one.take()
+
+    def _forget(self) -> None:
+        """Let go of the last micro-batch, whether it came to its end or broke off."""
+        if self._tape is not None:
+            self._tape.end()
+        self._tape, self._outputs = None, []
 
     def accumulate(self, losses: Tensor) -> None:
         """Run the one backward pass and add the clipped gradients of the real units.
@@ -142,8 +153,8 @@ class Engine:
             with torch.no_grad():
                 self._add(records, keep)
         self.methods = [(name, type(one).__name__, one.method) for name, one in records.items()]
-        self._keep = self._tape = None
-        self._outputs = []
+        self._keep = None
+        self._forget()
 
     def examine(
         self, keep: Tensor, losses_of: Callable[[], Tensor], look: Callable[[Tensor], Tensor]
@@ -152,10 +163,10 @@ class Engine:
 
         keep -- shape (B,), False for padding. losses_of -- runs the model and returns losses of shape (B,).
         """
-        fields = ("_keep", "_rows", "_tape", "_outputs", "_sums", "_lengths", "_latest", "_axes", "_state")
+        fields = ("_keep", "_rows", "_tape", "_outputs", "_versions", "_sums", "_lengths", "_latest", "_axes", "_state")
         before = {name: getattr(self, name) for name in fields if hasattr(self, name)}
         self._sums = {name: RunningSum(parameter) for name, parameter in self.parameters.items()}
-        self._lengths = []
+        self._lengths, self._tape = [], None
         try:
             self.start(keep)
             with torch.compiler.set_stance("force_eager"):
@@ -167,12 +178,18 @@ class Engine:
                 records = self._records(losses, tape)
                 self._refuse_state()
                 with torch.no_grad():
-                    gradients = {name: look(one.gradients()) for name, one in records.items()}
+                    gradients = {name: self._looked(one, look) for name, one in records.items()}
                     self._add(records, keep)
             return gradients, {name: one.take() for name, one in self._sums.items()}
         finally:
             for name, value in before.items():
                 setattr(self, name, value)
+
+    def _looked(self, record: Record, look: Callable[[Tensor], Tensor]) -> Tensor:
+        """Look at every example's gradient, few at a time where they are large."""
+        assert self._keep is not None
+        places = blocks(len(self._keep), max(1, _LOOKED // self.parameters[record.name].numel()))
+        return torch.cat([look(record.gradients(place)) for place in places])
 
     def _records(self, losses: Tensor, tape: Tape) -> dict[str, Record]:
         """Run the one backward pass and return what it left of each parameter."""
@@ -195,10 +212,12 @@ class Engine:
             raise PrivacyError(
                 "the losses carry no gradient: the model ran under no_grad, or its output was detached. Nothing would train."
             )
+        self.refuse_edited()
         if losses.shape != (self._tape.rows,):
             raise ShapeError(
                 f"losses must have shape ({self._tape.rows},), one per example, got {tuple(losses.shape)}. "
-                'A batch-wide loss hides who contributed what: pass reduction="none" to the loss function, then sum or average each example\'s own.'
+                'A batch-wide loss hides who contributed what: pass reduction="none" to the loss function, then sum or average each example\'s own, '
+                'or declare how it was reduced: private.backward(loss, reduction="mean").'
             )
         return self._keep, self._tape
 
@@ -288,8 +307,10 @@ class Engine:
         self._mode = None
         if output is None:  # the model raised an error
             return
-        tensors = [one for one in tree_leaves(output) if isinstance(one, Tensor) and one.ndim]
-        self._outputs = list(zip(tensors, self._axes, strict=True))
+        tensors = [one for one in tree_leaves(output) if isinstance(one, Tensor)]
+        self._outputs = list(zip([one for one in tensors if one.ndim], self._axes, strict=True))
+        self._outputs += [(one, None) for one in tensors if not one.ndim]  # of the whole batch: no loss of a row may depend on it
+        self._versions = [one._version for one, _ in self._outputs]
 
     def _sites(self, args: Any, kwargs: Any, rows: int) -> tuple[dict[Key, Site | None], list[Axis | None]]:
         """Return where the examples lie for calls of this form: traced once for each."""
@@ -335,6 +356,14 @@ class Engine:
                     "would not be clipped. Make it a parameter of the model, used inside its forward, or freeze it."
                 )
             waiting.extend(one for one, _ in node.next_functions)
+
+    def refuse_edited(self) -> None:
+        """Raise when the loop edited the model's output in place: what it did before the loss would not be tried for coupling."""
+        if [one._version for one, _ in self._outputs] != self._versions:
+            raise PrivacyError(
+                "the model's output was edited in place before private.backward, where rows could meet unseen. Make a new tensor: "
+                "out = out - shift in place of out -= shift."
+            )
 
     def _refuse_state(self) -> None:
         """Raise when a tensor that the model holds besides its parameters changed while it ran on this batch."""

@@ -7,8 +7,6 @@ no sampler, no noise.
 import hashlib
 import json
 import os
-import secrets
-import shutil
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
@@ -20,12 +18,11 @@ from safetensors.torch import load as tensors_from_bytes
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
-from tacit.errors import ConfigError, DataError, RunError
+from tacit.errors import ConfigError, DataError
 from tacit.models.finding import Basis, Finding
-from tacit.privacy.ledger import durable
+from tacit.models.storage import MODEL, WEIGHTS, write_folder
 
 FORMAT, VERSION = "tacit-torch-weights", 1
-_WEIGHTS, _MODEL = "weights.safetensors", "model.json"
 
 
 def export(model: nn.Module, folder: str | os.PathLike[str], *, card: Mapping[str, Any]) -> Path:
@@ -37,41 +34,8 @@ def export(model: nn.Module, folder: str | os.PathLike[str], *, card: Mapping[st
     Weights that the model ties are written once. Raises ConfigError when the folder holds something, or the card or the model's
     state is of a kind that cannot be stored; RunError when the disk refuses.
     """
-    target = Path(folder)
     tensors, tied = _once(model)
-    weights = tensors_to_bytes(tensors)
-    content = {
-        "format": FORMAT,
-        "version": VERSION,
-        "tied": tied,
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "card": dict(card),
-    }
-    try:
-        text = json.dumps(content, indent=2, allow_nan=False)
-        same = json.loads(text)["card"] == content["card"]
-    except (TypeError, ValueError, RecursionError):
-        same = False
-    if not same:
-        raise ConfigError(
-            "the card must be plain JSON values, with text keys and finite numbers: it would not come back as it was given."
-        )
-    if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise ConfigError(
-            f"{target} exists and is not empty. A saved model is never overwritten. Name a new folder, or delete this one."
-        )
-    part = target.parent / f".{target.name}.{secrets.token_hex(8)}.part"
-    try:
-        part.mkdir(parents=True)
-        durable.replace(part / _WEIGHTS, weights, mode=0o644)
-        durable.replace(part / _MODEL, text.encode() + b"\n", mode=0o644)
-        part.rename(target)
-        durable.sync_folder(target.parent)
-    except OSError as error:
-        raise RunError(f"the model cannot be saved in {target}: {error.strerror}. Free space or choose another folder.") from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-    return target
+    return write_folder(folder, tensors_to_bytes(tensors), {"format": FORMAT, "version": VERSION, "tied": tied}, card)
 
 
 def load_exported(model: nn.Module, folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -81,7 +45,7 @@ def load_exported(model: nn.Module, folder: str | os.PathLike[str]) -> dict[str,
     """
     source = Path(folder)
     try:
-        content, weights = json.loads((source / _MODEL).read_bytes()), (source / _WEIGHTS).read_bytes()
+        content, weights = json.loads((source / MODEL).read_bytes()), (source / WEIGHTS).read_bytes()
         tied, digest, card = content["tied"], content["weights_sha256"], content["card"]
         right = (content["format"], content["version"]) == (FORMAT, VERSION)
         tensors = tensors_from_bytes(weights)
@@ -89,7 +53,7 @@ def load_exported(model: nn.Module, folder: str | os.PathLike[str]) -> dict[str,
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):
         _refuse(source, "it does not hold what `export` writes")
     if not right or hashlib.sha256(weights).hexdigest() != digest:
-        _refuse(source, f"{_WEIGHTS} is not the file that {_MODEL} names, or of another version")
+        _refuse(source, f"{WEIGHTS} is not the file that {MODEL} names, or of another version")
     _give(model, tensors, source, fresh=())
     return dict(card)
 

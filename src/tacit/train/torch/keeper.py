@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, RunError
 from tacit.train.torch.checkpoint import State, load, save
+from tacit.train.torch.processes import Processes
 from tacit.train.trainer import Checkpoints
 
 
@@ -26,18 +27,21 @@ class Keeper:
     """Keeps named things in one checkpoint file, and gives them their old state back where such a file is found.
 
     checkpoints -- the file and its key. request_id -- whose checkpoint it is: another request's cannot be opened.
+    processes   -- those that share the training. The first alone reads and writes the file, and what is kept is equal in all; states
+                   of their own are those of the training, and torch's generators'.
     found       -- the state of the training itself (PrivateTraining.state) in the checkpoint that was there; None without one.
     Raises RunError when the file was altered or is another run's.
     """
 
-    def __init__(self, checkpoints: Checkpoints, request_id: str) -> None:
-        self._checkpoints, self._request_id = checkpoints, request_id
+    def __init__(self, checkpoints: Checkpoints, request_id: str, processes: Processes) -> None:
+        self._checkpoints, self._request_id, self._processes = checkpoints, request_id, processes
         self._kept: dict[str, Stateful] = {}
-        self._loaded: State = {"kept": {}}
-        self.found: Arrays | None = None
-        if checkpoints.path.exists():
-            self._loaded = load(checkpoints.path, checkpoints.key, request_id)
-            self.found = self._loaded["training"]
+        self._loaded: State = {"kept": {}} | (processes.from_first(self._read) or {})
+        self.found: Arrays | None = self._loaded.get("training")
+
+    def _read(self) -> State | None:
+        one = self._checkpoints
+        return load(one.path, one.key, self._request_id) if one.path.exists() else None
 
     def keep(self, name: str, thing: Stateful) -> None:
         """Have every checkpoint hold the thing from now on; a thing that the found one holds gets its state back.
@@ -71,18 +75,18 @@ class Keeper:
             )
 
     def save(self, training: Arrays) -> None:
-        """Write the checkpoint of this moment."""
+        """Write the checkpoint of this moment; all processes call it. training -- of all, in the first process."""
         state = {
             "kinds": {name: type(thing).__qualname__ for name, thing in self._kept.items()},
             "kept": {name: thing.state_dict() for name, thing in self._kept.items()},
             "training": training,
-            "random": torch.get_rng_state(),  # of dropout and augmentations
+            "random": self._processes.gathered_state({"torch": torch.get_rng_state().numpy()}),  # of dropout and augmentations
         }
-        save(self._checkpoints.path, self._checkpoints.key, self._request_id, state)
+        self._processes.from_first(lambda: save(self._checkpoints.path, self._checkpoints.key, self._request_id, state))
 
     def restore_random(self) -> None:
         """Give torch's generator its state back: for a run that lost nothing."""
-        torch.set_rng_state(self._loaded["random"])
+        torch.set_rng_state(torch.from_numpy(self._processes.own_state(self._loaded["random"])["torch"]))
 
     def discard(self) -> None:
         """Remove the file: what it was to continue was never paid for."""

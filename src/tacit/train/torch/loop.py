@@ -1,15 +1,15 @@
 """The one loop: any torch model in private training, from the first batch to the released weights."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler
 
-from tacit.errors import RunError
 from tacit.train.torch.averaging import Average
 from tacit.train.torch.display import Display
+from tacit.train.torch.memory import memory_for
 from tacit.train.torch.private import PrivateTraining
 
 Losses = Callable[..., Tensor]
@@ -84,7 +84,7 @@ def _check(private: PrivateTraining, losses: Losses, augment: Callable[[Tensor],
     def losses_of(first: Tensor, *others: Tensor) -> Tensor:
         first, rest = first.to(device), [one.to(device) for one in others]
         seen = first if augment is None or private.augmentations > 1 or not _repeats(augment, first) else augment(first)
-        with _memory_for(len(first)):
+        with memory_for(len(first)):
             return losses(private.model, seen, *rest)
 
     private.check(losses_of)
@@ -99,25 +99,13 @@ def _repeats(augment: Callable[[Tensor], Tensor], first: Tensor) -> bool:
         return torch.equal(torch.nan_to_num(once), torch.nan_to_num(augment(first)))
 
 
-@contextmanager
-def _memory_for(rows: int) -> Iterator[None]:
-    """Say what to do when the device's memory runs out."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise RunError(
-            f"the device has too little memory for {rows} rows at once. What was paid for stays paid, and a checkpoint goes on from "
-            f"there. Pass max_physical_batch={max(1, rows // 2)} to make_private: it changes memory and speed only."
-        ) from None
-
-
 def _step(
     private: PrivateTraining, losses: Losses, augment: Callable[[Tensor], Tensor] | None, batch: tuple[Tensor, ...]
 ) -> Tensor:
     """Run one micro-batch through model, backward pass and optimizer; return its losses, detached."""
     device = next(private.model.parameters()).device
     first, *others = (one.to(device) for one in batch)
-    with _memory_for(len(first)):
+    with memory_for(len(first)):
         found = losses(private.model, first if augment is None else augment(first), *others)
         private.backward(found)
     private.optimizer.step()

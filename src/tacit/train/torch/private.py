@@ -21,10 +21,12 @@ from tacit.train.torch.axes import TRACED
 from tacit.train.torch.budget import DEFAULT_BYTES
 from tacit.train.torch.engine import Engine
 from tacit.train.torch.keeper import Keeper, Kept
+from tacit.train.torch.memory import memory_for
 from tacit.train.torch.probe import probe
 from tacit.train.torch.processes import processes_here
 from tacit.train.torch.processes.settings import settings_of
 from tacit.train.torch.records import NORM_ERROR
+from tacit.train.torch.reduction import Reduction, by_row
 from tacit.train.trainer import Checkpoints, purpose_of
 from tacit.train.users import UserRows
 
@@ -76,7 +78,9 @@ class PrivateTraining:
             self._users = UserRows(owners, users=plan.n, rows_per_user=plan.rows_per_user, source=source)
             units = plan.n
         self._processes = processes_here()
-        self._processes.begin(model, lambda: settings_of(model, tensors, plan, owners, augmentations, max_physical_batch), source)
+        self._processes.begin(
+            model, lambda: settings_of(model, tensors, plan, owners, augmentations, max_physical_batch, checkpoints), source
+        )
         self._engine = Engine(
             model, optimizer, plan, source, averaged=augmentations, keep_bytes=keep_bytes, processes=self._processes
         )
@@ -102,16 +106,8 @@ class PrivateTraining:
         self._trace()
         self._saved = -1  # the step of the newest checkpoint
         self._keeper: Keeper | None = None
-        if checkpoints is not None and self._processes.count > 1:
-            raise ConfigError(
-                f"{self._processes.count} processes share this training, and a checkpoint holds what a single one needs to go on: a resumed "
-                "run would repeat or miss noise. Leave checkpoints out, or train in one process, which goes on after a kill."
-            )
         if checkpoints is not None:
-            self._keeper = Keeper(checkpoints, self._payment().request_id)
-            self._keeper.keep("model", model)
-            self._keeper.keep("optimizer", optimizer)
-            self.step = 0 if self._keeper.found is None else int(self._keeper.found["step"][0])
+            self._keeper = self._keeping(checkpoints)
 
     def batches(self) -> Generator[tuple[Tensor, ...], None, None]:
         """Yield padded micro-batches, each tensor of shape (B, ...).
@@ -129,8 +125,12 @@ class PrivateTraining:
         first = self._processes.from_first
         with ExitStack() as paid, torch.compiler.set_stance("force_eager"):  # compiled code hides its operations
             reservations: list[Reservation] = []  # of the first process
-            first(lambda: reservations.append(paid.enter_context(self._paid())))
+            first(self.plan.refuse_underpriced)
+            if begun := self._begins():
+                self.checkpoint()
+            first(lambda: reservations.append(paid.enter_context(self._paid(begun))))
             self._go_on(claimed=first(lambda: self._counted(reservations[0])))
+            self.checkpoint()
             while (drawn := first(lambda: self._next(reservations[0]))) is not None:
                 self._engine.abandon()  # what a loop that was broken off in the middle of a step has left
                 pieces = self._pieces(drawn)
@@ -141,16 +141,23 @@ class PrivateTraining:
                         raise PrivacyError(
                             "private.backward(losses) did not run on the last batch. Call it exactly once in each."
                         )
-            self.checkpoint()
+                self.checkpoint()
 
-    def backward(self, losses: Tensor) -> None:
+    def backward(self, losses: Tensor, *, reduction: Reduction | None = None) -> None:
         """Run the backward pass of this micro-batch; on the last of a batch, put (clipped sum + noise) / batch_size into .grad.
 
-        losses -- shape (B,): one per row, padding included (it is masked).
-        Raises ShapeError for another shape; PrivacyError when a gradient would leave the guarantee.
+        losses    -- shape (B,): one per row, padding included (it is masked). Or a scalar, with its reduction declared.
+        reduction -- "mean" or "sum": how the scalar was made of all B rows' losses, padding included. The update is that of the losses
+                     by row. Refused where it shows: class weights or ignore_index in a mean, a division after the reduction, a penalty
+                     on parameters, rows that meet in the loss (by its second derivative, in the first batches and some later ones).
+                     What leaves no trace in a loss is not: a weight of rows that is computed from all labels or masks (1 / words in the
+                     batch), a maximum over rows. `check` finds what moves on synthetic rows; losses of shape (B,) have none of it.
+        Raises ShapeError for another shape; ConfigError for another reduction than the loss shows; PrivacyError when a gradient would
+        leave the guarantee.
         """
         try:
-            self._accumulate(losses)
+            with memory_for(len(self.real)):
+                self._engine.accumulate(losses if reduction is None else self._by_row(losses, reduction))
         except TacitError as error:
             self._processes.confirm(error)  # the others wait for this step
             raise
@@ -159,26 +166,31 @@ class PrivateTraining:
             self._engine.release()
             self.step += 1
 
-    def _accumulate(self, losses: Tensor) -> None:
-        try:
-            self._engine.accumulate(losses)
-        except torch.OutOfMemoryError as error:
-            raise RunError(
-                f"memory ran out in the backward pass of {len(self.real)} rows. Give make_private a smaller max_physical_batch, "
-                f"{max(1, len(self.real) // 2)} say: it changes memory and speed, not the guarantee. What was paid for stays paid."
-            ) from error
+    def _by_row(self, loss: Tensor, reduction: Reduction) -> Tensor:
+        """Return losses by row for a reduced one; as it is where the engine refuses it, whatever was declared."""
+        engine = self._engine
+        if engine._tape is None or not loss.requires_grad:
+            return loss
+        engine.refuse_edited()
+        return by_row(loss, reduction, engine._outputs, engine._tape.rows, batch=engine._batches)
 
     def methods(self) -> list[tuple[str, str, str]]:
         """Return (parameter, rule, method) for the last micro-batch: how each norm and sum was formed."""
         return self._engine.methods
 
-    def check(self, losses_of: Callable[..., Tensor]) -> None:
+    def check(self, losses_of: Callable[..., Tensor], *, reduction: Reduction | None = None) -> None:
         """Try the loss on synthetic batches, before anything is paid for: no record may move another's gradient.
 
-        losses_of -- called with one batch, (x, y) say: does what the loop does up to private.backward, and returns losses, shape (B,).
+        losses_of -- called with one batch, (x, y) say: does what the loop does up to private.backward, and returns what it is given.
+        reduction -- as private.backward is given it.
         A detector, not a proof. Raises PrivacyError when examples influence one another, and what private.backward raises.
         """
-        probe(self._engine, losses_of, self._tensors)
+
+        def given(*batch: Tensor) -> Tensor:
+            found = losses_of(*batch)
+            return found if reduction is None else self._by_row(found, reduction)
+
+        probe(self._engine, given, self._tensors)
 
     def finish(self) -> nn.Module:
         """Remove the hooks and return the model, now post-processing of what was paid for."""
@@ -197,7 +209,7 @@ class PrivateTraining:
     def checkpoint(self) -> None:
         """Write the checkpoint that is due after this step, once; batches() does it before the next batch is drawn.
 
-        Call it earlier only when all is done that a step does: optimizer, scheduler, average.
+        Call it earlier only when all is done that a step does: optimizer, scheduler, average; of several processes, in all.
         """
         due = self.step % self.plan.block.checkpoint_every == 0 or self.step == self._until
         if self._keeper is not None and due and self.step != self._saved:
@@ -243,20 +255,37 @@ class PrivateTraining:
             raise ConfigError("this training was given a right to steps and no ledger to name it in. Give pay a Payment.")
         return self._pay
 
-    def _paid(self) -> Reservation:
-        """Reserve the block, or go on with the one that a killed run paid for; a first checkpoint is there before anything is charged."""
+    def _keeping(self, checkpoints: Checkpoints) -> Keeper:
+        """Return what keeps model and optimizer, both in their old state where a killed run left a checkpoint."""
+        if not self._engine._weights.whole:
+            raise ConfigError(
+                "checkpoints are asked for, and fully_shard holds the weights in pieces on several processes; one file holds whole weights "
+                "alone, so a resumed run would begin with others. Leave checkpoints out, or train without fully_shard."
+            )
+        keeper = Keeper(checkpoints, self._processes.from_first(lambda: self._payment().request_id), self._processes)
+        keeper.keep("model", self.model)
+        keeper.keep("optimizer", self.optimizer)
+        self.step = 0 if keeper.found is None else int(self._processes.own_state(keeper.found)["step"][0])
+        return keeper
+
+    def _begins(self) -> bool:
+        """Whether checkpoints are kept of a run that nothing has been paid for: its first is there before anything is charged."""
+        keeper = self._keeper
+        if keeper is None:
+            return False
+        keeper.refuse_unclaimed()
+        return keeper.found is None and self._processes.from_first(lambda: self._payment().unpaid)
+
+    def _paid(self, begun: bool) -> Reservation:
+        """Reserve the block, or go on with the one that a killed run paid for. begun -- the checkpoint there is of this run."""
         if not isinstance(self._pay, Payment):
             return self._pay()
         if self._keeper is None:
             return self._pay.reserve(self.plan)
-        self._keeper.refuse_unclaimed()
-        first = self._keeper.found is None and self._pay.ledger.find(self._pay.request_id) is None
-        if first:
-            self.checkpoint()
         try:
             return self._pay.resume(self.plan, first_step=self.step)
         except TacitError:
-            if first:
+            if begun:
                 self._keeper.discard()
             raise
 
@@ -284,7 +313,6 @@ class PrivateTraining:
         """Count a step and draw its units; one line of rows for each, -1 where a unit has fewer. None when no step is left."""
         if self.step >= self._until or reservation.steps_left <= 0:
             return None
-        self.checkpoint()
         reservation.count_step()
         self.counted = self._counted(reservation)
         units = self._sampler.draw()

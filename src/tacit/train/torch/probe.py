@@ -18,6 +18,7 @@ from tacit.train.torch.axes import TRACED, Axis, replaced, synthetic
 
 Seen = dict[str, Tensor]
 Look = Callable[[Tensor], Tensor]
+_PIECE = 1 << 18
 _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -61,9 +62,12 @@ def probe(engine: Examined, losses_of: Callable[..., Tensor], tensors: tuple[Ten
 
 def _digest(gradients: Tensor) -> Tensor:
     """Return a number for each example, shape (B,), that any change of one bit of its gradient changes; zero for no gradient."""
-    bits = (gradients + 0.0).contiguous().view(_BITS[gradients.element_size()]).long()  # -0.0 is 0.0
-    odd: Tensor = 2 * torch.arange(bits.shape[1], device=bits.device) + 1
-    digests: Tensor = (bits * odd).sum(dim=1)
+    digests = torch.zeros(len(gradients), dtype=torch.int64, device=gradients.device)
+    for start in range(0, gradients.shape[1], _PIECE):
+        part = (gradients[:, start : start + _PIECE] + 0.0).contiguous()  # -0.0 is 0.0
+        bits = part.view(_BITS[part.element_size()])
+        odd = (2 * torch.arange(start, start + bits.shape[1], device=bits.device) + 1).to(bits.dtype)
+        digests += (bits * odd).sum(dim=1, dtype=torch.int64)  # products modulo a power of two, in which odd factors lose nothing
     return digests
 
 

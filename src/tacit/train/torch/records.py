@@ -20,6 +20,9 @@ a stored gradient may exceed what its norm said by 2^-14, and all of them togeth
 
 SLACK = 2.0**-14
 
+ALL = slice(None)
+"""Every example of a micro-batch."""
+
 _SMALL = 1 << 16
 """Values up to which all blocks of stored vectors are formed by one call."""
 
@@ -65,8 +68,8 @@ class Record(Protocol):
         """Return each example's squared gradient norm, shape (B,), float64."""
         ...
 
-    def gradients(self) -> Tensor:
-        """Return every example's gradient, shape (B, k)."""
+    def gradients(self, place: slice = ALL) -> Tensor:
+        """Return the gradients of the examples at `place`, shape (b, k)."""
         ...
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
@@ -85,8 +88,8 @@ class Stored:
     def squared_norms(self) -> Tensor:
         return squared_lengths(self.vectors)
 
-    def gradients(self) -> Tensor:
-        return self.vectors
+    def gradients(self, place: slice = ALL) -> Tensor:
+        return self.vectors[place]
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
         if self.vectors.shape[1] <= _SMALL and clip.all_kept:
@@ -145,8 +148,8 @@ class Outer:
             torch.bmm(left.transpose(1, 2), right, out=formed)
         return formed
 
-    def gradients(self) -> Tensor:
-        left, right = self.left.to(_wide(self.left)), self.right.to(_wide(self.right))
+    def gradients(self, place: slice = ALL) -> Tensor:
+        left, right = self.left[place].to(_wide(self.left)), self.right[place].to(_wide(self.right))
         return torch.bmm(left.transpose(1, 2), right).flatten(1)
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:

@@ -30,11 +30,11 @@ class Releaser:
         self.dimension = sum(parameter.numel() for parameter in parameters)
         size = PIECE if isinstance(noising, IndependentNoising) else max(1, self.dimension)
         self._pieces = [(start, min(start + size, self.dimension)) for start in range(0, self.dimension, size)]
-        self._updates = [torch.empty_like(parameter, device="cpu").flatten() for parameter in parameters]
 
     def release(self, clip_norm: float, batch_size: int) -> None:
         """Round the sum to the grid, add the noise, divide by the public batch size, and hand each parameter its part."""
-        sums = [one.take().detach().flatten() for one in self._sums]
+        sums = [one.give().detach().flatten() for one in self._sums]
+        updates = [_memory_of(parameter, total) for parameter, total in zip(self._parameters, sums, strict=True)]
         workers = min(torch.get_num_threads(), len(self._pieces))
         if workers > 1 and isinstance(self._noising, IndependentNoising):
             noisings: list[Noising] = [
@@ -44,17 +44,24 @@ class Releaser:
             noisings, workers = [self._noising] * len(self._pieces), 1
         work = list(zip(self._pieces, noisings, strict=True))
         if workers == 1:
-            self._release(work, sums, clip_norm, batch_size, threads=torch.get_num_threads())
+            self._release(work, sums, updates, clip_norm, batch_size, threads=torch.get_num_threads())
         else:
             with ThreadPoolExecutor(workers) as pool:
-                parts = [pool.submit(self._release, work[one::workers], sums, clip_norm, batch_size) for one in range(workers)]
-                for part in parts:
+                shares = [work[one::workers] for one in range(workers)]
+                for part in [pool.submit(self._release, share, sums, updates, clip_norm, batch_size) for share in shares]:
                     part.result()
-        for parameter, update in zip(self._parameters, self._updates, strict=True):
+        for parameter, update in zip(self._parameters, updates, strict=True):
             parameter.grad = update.view_as(parameter).to(parameter.device)
 
     def _release(
-        self, work: Sequence[Work], sums: Sequence[Tensor], clip_norm: float, batch_size: int, *, threads: int = 1
+        self,
+        work: Sequence[Work],
+        sums: Sequence[Tensor],
+        updates: Sequence[Tensor],
+        clip_norm: float,
+        batch_size: int,
+        *,
+        threads: int = 1,
     ) -> None:
         """Release these pieces one after another in memory that is used again."""
         staging = np.empty(max(stop - start for (start, stop), _ in work))
@@ -66,7 +73,7 @@ class Releaser:
             noisy = noising.release(total, threads=threads)
             np.multiply(noisy.units, noisy.step / batch_size, out=staged)
             for number, mine, there in self._overlaps(start, stop):
-                self._updates[number][mine].copy_(torch.from_numpy(staged[there]))
+                updates[number][mine].copy_(torch.from_numpy(staged[there]))
 
     def _overlaps(self, start: int, stop: int) -> Iterator[tuple[int, slice, slice]]:
         """Yield (parameter, its places, their places in the piece) for the piece start <= i < stop of the vector."""
@@ -76,3 +83,10 @@ class Releaser:
             if low < high:
                 yield number, slice(low - offset, high - offset), slice(low - start, high - start)
             offset += parameter.numel()
+
+
+def _memory_of(parameter: nn.Parameter, total: Tensor) -> Tensor:
+    """Return memory for a parameter's update, flat and on the CPU: the sum's own where it fits, since the noise takes the sum's place."""
+    if total.dtype == parameter.dtype and total.device.type == "cpu":
+        return total
+    return torch.empty(parameter.numel(), dtype=parameter.dtype)

@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from tacit.errors import PrivacyError, UnsupportedModel
-from tacit.train.torch.axes import Axis
+from tacit.train.torch.axes import Axis, Change, differs
 from tacit.train.torch.tape import Derived, Tape
 
 Key = tuple[Any, ...]
@@ -41,19 +41,58 @@ class Site:
     spread: tuple["Spread", ...] | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """What one operation on a parameter was given and gave in the first run of a trace."""
+
+    key: Key
+    operands: tuple[Tensor, ...]
+    output: Tensor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moved:
+    """Where that changed in a run with one example replaced; None where the operands were others."""
+
+    key: Key
+    operands: tuple[Change, ...] | None
+    output: Change | None
+
+
 @dataclass(slots=True, eq=False)
 class Trace:
     """What one traced run sees. spread -- calls that earlier runs found to have no example.
 
     poisoned -- the example that is replaced in this run; None in the run that others are compared with.
+    plain    -- the run that this one is compared with: it keeps what it saw, all others only where they differ from it.
     """
 
     rows: int
     spread: frozenset[Key]
     poisoned: int | None
-    plain: "Trace | None" = None  # the run that this one is compared with
-    calls: list[tuple[Key, tuple[Tensor, ...], Tensor]] = field(default_factory=list)
+    plain: "Trace | None" = None
+    calls: list[Call] = field(default_factory=list)
+    moved: list[Moved] = field(default_factory=list)
     ways: dict[Key, tuple[Spread, ...]] = field(default_factory=dict)
+
+    @property
+    def before(self) -> Call | None:
+        """What the run that this one is compared with saw at this place; None beyond its end."""
+        place = len(self.moved)
+        return self.plain.calls[place] if self.plain is not None and place < len(self.plain.calls) else None
+
+    def note(self, key: Key, operands: tuple[Tensor, ...], output: Tensor) -> None:
+        """Remember a call."""
+        if self.plain is None:
+            self.calls.append(Call(key, tuple(one.detach().clone() for one in operands), output.detach().clone()))
+            return
+        before = self.before
+        if before is None or before.key != key or len(before.operands) != len(operands):
+            self.moved.append(Moved(key, None, None))
+            return
+        what = described(key)
+        changes = tuple(differs(one, old, what) for one, old in zip(operands, before.operands, strict=True))
+        self.moved.append(Moved(key, changes, differs(output, before.output, what)))
 
 
 class Routing(TorchFunctionMode):
@@ -69,6 +108,7 @@ class Routing(TorchFunctionMode):
         self._names = dict(names)
         self._sites, self._tape, self.trace = sites, tape, trace
         self._kept: list[Tensor] = []  # derived tensors, so that their ids stay theirs
+        self._identities: list[tuple[Tensor, int]] = []  # made by torch.eye in this pass, and their versions
         self.rows = tape.rows if tape is not None else trace.rows if trace is not None else 0
 
     @property
@@ -87,6 +127,10 @@ class Routing(TorchFunctionMode):
         from tacit.train.torch.rules.table import RULES, fallback
 
         kwargs = dict(kwargs or {})
+        if func is torch.eye:
+            made = func(*args, **kwargs)
+            self._identities.append((made, made._version))
+            return made
         if not self._touched(args, kwargs) or self._in_backward:
             return func(*args, **kwargs)
         if torch._C._functorch.peek_interpreter_stack() is not None:
@@ -100,6 +144,10 @@ class Routing(TorchFunctionMode):
             if done is not NotImplemented:
                 return done
         return fallback(self, func, args, kwargs)
+
+    def identity(self, value: Tensor) -> bool:
+        """Whether a tensor is an identity matrix, as torch.eye made it: no example is in it, also where others use the same operation."""
+        return any(value is one and one._version == version for one, version in self._identities)
 
     @property
     def _in_backward(self) -> bool:
@@ -160,19 +208,18 @@ class Routing(TorchFunctionMode):
             raise UnsupportedModel(
                 f"{described(key)} computes with complex numbers, for which no rule is exact. Write it with real ones."
             )
-        self.trace.calls.append((key, tuple(one.detach().clone() for one in operands), output.detach().clone()))
+        self.trace.note(key, operands, output)
         return output
 
     def _marked(self, operands: tuple[Tensor, ...], run: Callable[..., Tensor], output: Tensor) -> Tensor:
         """Return the result with NaN wherever a changed operand could show: weights that are zero, or rows that are alike, would hide it."""
         assert self.trace is not None
-        place, plain = len(self.trace.calls), self.trace.plain
-        if plain is None or place >= len(plain.calls) or not output.is_floating_point():
+        before = self.trace.before
+        if before is None or not output.is_floating_point():
             return output
-        before = plain.calls[place][1]
-        if [one.shape for one in before] != [one.shape for one in operands]:
+        if [one.shape for one in before.operands] != [one.shape for one in operands]:
             return output
-        for number, (one, old) in enumerate(zip(operands, before, strict=True)):
+        for number, (one, old) in enumerate(zip(operands, before.operands, strict=True)):
             changed = (one != old) | (one != one)
             if one.is_floating_point():
                 hidden = run(*operands[:number], one.masked_fill(changed, float("nan")), *operands[number + 1 :]).isnan()
@@ -180,7 +227,7 @@ class Routing(TorchFunctionMode):
                 hidden = changed.reshape(*one.shape, *[1] * (output.ndim - one.ndim))
             else:
                 continue
-            output = output.masked_fill(hidden, float("nan"))
+            output = output.clone().masked_fill_(hidden, float("nan"))  # laid out in memory as it was: kernels differ by a bit
         return output
 
     def derive(self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -222,7 +269,7 @@ class Routing(TorchFunctionMode):
         if value.is_complex():
             raise UnsupportedModel(f"{base} is complex, for which no rule is exact. Compute with real numbers.")
         if self.trace is not None:
-            self.trace.calls.append((("derived", base), (), value.detach().clone()))
+            self.trace.note(("derived", base), (), value)
         leaf = value.detach().requires_grad_(True)
         name = f"{base} #{len(self._kept) if self._tape is None else len(self._tape.derived)}"
         leaf.register_hook(_refuse_ordinary(name))

@@ -47,6 +47,11 @@ class _Part:
             self._memory = torch.empty(self._like.shape, dtype=self._dtype, device=self._like.device)
         return self._memory
 
+    def let_go(self, values: Tensor) -> None:
+        """Form the next sum in other memory, when this is its own."""
+        if self._memory is values:
+            self._memory = None
+
     def add(self, term: Tensor) -> None:
         flat = self.values.view(-1)
         if self.terms:
@@ -124,6 +129,13 @@ class RunningSum:
         if total is None:
             return last.values if terms else last.values.zero_()
         return total.add_(last.values) if terms else total
+
+    def give(self) -> Tensor:
+        """Take the sum together with its memory: whoever holds what is made of it must never see the next, raw sum in it."""
+        total = self.take()
+        for part in (self._chain, self._group):
+            part.let_go(total)
+        return total
 
     def _block(self) -> _Part:
         """Return the partial sum that the next block is added to."""

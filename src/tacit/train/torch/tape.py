@@ -110,8 +110,14 @@ class Tape:
                         self.records.setdefault(record.name, []).append(record)
                 finally:
                     expect(False)
+        found = {name: pool(records) for name, records in self.records.items()}
+        self.end()
+        return found
+
+    def end(self) -> None:
+        """Let go of everything: the graph that the loop still holds leads here, and would keep each batch's gradients alive."""
         self.phase = "closed"
-        return {name: pool(records) for name, records in self.records.items()}
+        self.records, self.derived, self.kept = {}, {}, []
 
 
 def _through(derived: Derived, gradients: Tensor, units: int) -> list[Record]:

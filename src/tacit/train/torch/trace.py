@@ -1,6 +1,7 @@
 """The trace: one look at a model on synthetic examples, which finds where the examples lie at every operation on a parameter."""
 
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -8,8 +9,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from tacit.errors import ShapeError, UnsupportedModel
-from tacit.train.torch.axes import Axis, axis_of, differs, examples_for, replaced, synthetic
-from tacit.train.torch.routing import Key, Routing, Site, Trace, described
+from tacit.train.torch.axes import Axis, Change, axis_of, differs, examples_for, replaced, synthetic
+from tacit.train.torch.routing import Key, Moved, Routing, Site, Trace, described
 
 _ATTEMPTS = 12
 """Calls without an example can lie behind one another; each attempt finds those that the last one uncovered."""
@@ -66,15 +67,22 @@ def _sites(once: Callable[..., tuple[Trace, list[Tensor]]], examples: int) -> tu
     spread: frozenset[Key] = frozenset()
     for _ in range(_ATTEMPTS):
         plain, outputs = once(spread, None)
-        runs = [once(spread, example, finite, plain) for finite in (False, True) for example in range(examples)]
-        if any([call[0] for call in seen.calls] != [call[0] for call in plain.calls] for seen, _ in runs):
+        keys, what = [call.key for call in plain.calls], "the model's output"
+        runs: list[tuple[list[Moved], list[Change]]] = []
+        for finite, example in itertools.product((False, True), range(examples)):
+            seen, found = once(spread, example, finite, plain)
+            if len(found) != len(outputs):
+                raise UnsupportedModel(
+                    "the model's output has more or fewer tensors when one example changes. Return as many for all inputs."
+                )
+            runs.append((seen.moved, [differs(one, old, what) for one, old in zip(found, outputs, strict=True)]))
+        if any([call.key for call in moved] != keys or any(call.operands is None for call in moved) for moved, _ in runs):
             raise UnsupportedModel(
                 "the model takes another path through its operations when one example changes, so which gradient belongs to whom is not "
                 "known. Let it take one path for all inputs of a shape."
             )
-        what = "the model's output"
-        axes = [axis_of(_changed([found[place] for _, found in runs], one, what), what) for place, one in enumerate(outputs)]
-        sites, without = _read(plain, [seen for seen, _ in runs], spread)
+        axes = [axis_of(_either([found[place] for _, found in runs]), what) for place in range(len(outputs))]
+        sites, without = _read(plain, [moved for moved, _ in runs], spread)
         if not without:
             return dict.fromkeys(spread) | sites, axes
         spread |= without
@@ -83,15 +91,16 @@ def _sites(once: Callable[..., tuple[Trace, list[Tensor]]], examples: int) -> tu
     )
 
 
-def _read(plain: Trace, runs: list[Trace], spread: frozenset[Key]) -> tuple[dict[Key, Site | None], frozenset[Key]]:
+def _read(plain: Trace, runs: list[list[Moved]], spread: frozenset[Key]) -> tuple[dict[Key, Site | None], frozenset[Key]]:
     """Return the sites of a trace, and the calls that turned out to have no example."""
     sites: dict[Key, Site | None] = {}
     without: set[Key] = set()
-    for place, (key, operands, output) in enumerate(plain.calls):
+    for calls in zip(*runs, strict=True):
+        key = calls[0].key
         what = described(key)
-        changed = [_changed([run.calls[place][1][number] for run in runs], one, what) for number, one in enumerate(operands)]
-        axes = tuple(axis_of(one, f"the input of {what}") for one in changed)
-        result = axis_of(_changed([run.calls[place][2] for run in runs], output, what), f"the result of {what}")
+        inputs = zip(*(one.operands or () for one in calls), strict=True)
+        axes = tuple(axis_of(_either(one), f"the input of {what}") for one in inputs)
+        result = axis_of(_either([one.output for one in calls if one.output is not None]), f"the result of {what}")
         if key[0] == "derived":
             if result is not None:
                 raise UnsupportedModel(
@@ -116,10 +125,10 @@ def _read(plain: Trace, runs: list[Trace], spread: frozenset[Key]) -> tuple[dict
     return sites, frozenset(without)
 
 
-def _changed(found: list[Tensor], plain: Tensor, what: str) -> list[Tensor]:
+def _either(found: Sequence[Change]) -> list[Change]:
     """Return for each example where a tensor changed when it was replaced, in either way."""
-    once, again = found[: len(found) // 2], found[len(found) // 2 :]
-    return [differs(one, plain, what) | differs(other, plain, what) for one, other in zip(once, again, strict=True)]
+    half = len(found) // 2
+    return [one | other for one, other in zip(found[:half], found[half:], strict=True)]
 
 
 def batch_of(args: Any, kwargs: Any, rows: int) -> list[Tensor]:

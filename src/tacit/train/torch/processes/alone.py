@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
+from tacit.errors import ConfigError
 from tacit.noise.source import Source
 
 T = TypeVar("T")
@@ -95,4 +96,14 @@ class Alone:
         return state
 
     def own_state(self, state: State) -> State:
+        if any(name.startswith("process ") for name in state):
+            raise ConfigError(not_held(self.rank, self.count))
         return state
+
+
+def not_held(rank: int, count: int) -> str:
+    """Return what is said of a checkpoint that was made by another number of processes."""
+    return (
+        f"the checkpoint holds nothing for process {rank} of {count}. Draws and noise belong to the part that each process had, so another "
+        "number of them would repeat or miss some: resume with as many processes as it was made with."
+    )

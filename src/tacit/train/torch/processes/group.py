@@ -2,8 +2,9 @@
 
 Sums. A unit is on one process, so a neighbour differs there alone, and adding up the processes' sums is a few more additions in
 float64: tacit.noise.sensitivity counts them (`processes`). Grid and clip norm are those of the whole vector.
-Noise. Process r draws the noise of coordinates [r c, (r + 1) c), c = ceil(d / processes), at the full scale: each coordinate
-gets one draw, as with one process. Coordinates beyond d are drawn too and dropped, which changes no other.
+Noise. Process r draws the noise of coordinates [r c, (r + 1) c) at the full scale, c the least even number with c * processes >= d:
+each coordinate gets one draw, as with one process. Normal values come in pairs, of which none is split between two processes; so those
+that are used are the ceil(d / 2) whose missing tail delta pays for. Pairs beyond d are drawn too and dropped, which changes no other.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from torch import Tensor, nn
 from tacit import errors
 from tacit.errors import ConfigError, PrivacyError, RunError, TacitError
 from tacit.noise.source import Source
-from tacit.train.torch.processes.alone import Alone, Processes, State
+from tacit.train.torch.processes.alone import Alone, Processes, State, not_held
 
 T = TypeVar("T")
 _WORDS = 4
@@ -145,18 +146,15 @@ class Group:
         prefix = self._prefix(self.rank)
         found = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
         if not found:
-            raise ConfigError(
-                f"the checkpoint holds nothing for process {self.rank} of {self.count}. Noise that is correlated between steps belongs to "
-                "the part of the model that each process had: resume with as many processes as it was made with."
-            )
+            raise ConfigError(not_held(self.rank, self.count))
         return found
 
     def _prefix(self, rank: int) -> str:
         return f"process {rank} of {self.count}."
 
     def _part(self, dimension: int) -> int:
-        """Return the length of each process's part, padded at the end of the last."""
-        return -(-dimension // self.count)
+        """Return the length of each process's part, even, padded at the end of the last."""
+        return 2 * -(-dimension // (2 * self.count))
 
     def _all(self, mine: Any) -> list[Any]:
         found: list[Any] = [None] * self.count

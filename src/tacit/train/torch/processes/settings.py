@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tacit.train.plan import Plan
+from tacit.train.trainer import Checkpoints
 
 _ROWS = 1 << 14  # hashed at a time, so that a data set that is not contiguous is not copied whole
 
@@ -19,6 +20,7 @@ def settings_of(
     owners: NDArray[np.int64] | None,
     augmentations: int,
     max_physical_batch: int | None,
+    checkpoints: Checkpoints | None,
 ) -> dict[str, str]:
     """Return the settings by the names they go by in an error. Rows count by content: row 7 must be the same person everywhere."""
     shapes = [(name, tuple(one.shape), str(one.dtype), one.requires_grad) for name, one in model.named_parameters()]
@@ -29,6 +31,7 @@ def settings_of(
         "the rows' owners": "none" if owners is None else _digest(torch.from_numpy(np.asarray(owners))),
         "augmentations": repr(augmentations),
         "max_physical_batch": repr(max_physical_batch),
+        "whether checkpoints are kept": repr(checkpoints is not None),
     }
 
 

@@ -19,7 +19,7 @@ from tacit.train.torch.convolution import (
     stored_vectors,
     weighted_blocks,
 )
-from tacit.train.torch.records import SLACK, Clip, blocks
+from tacit.train.torch.records import ALL, SLACK, Clip, blocks
 from tacit.train.torch.routing import Routing
 from tacit.train.torch.rules.elementwise import plus
 from tacit.train.torch.scratch import Scratch
@@ -50,10 +50,10 @@ class Convolved:
                 self._norms = norms(self._x, self._g, self._convolution, self._scratch)
         return self._norms
 
-    def gradients(self) -> Tensor:
+    def gradients(self, place: slice = ALL) -> Tensor:
         if self._kept is not None:
-            return self._convolution.as_weight(self._kept).flatten(1)
-        return per_example_gradients(self._x, self._g, self._convolution, self._scratch).flatten(1)
+            return self._convolution.as_weight(self._kept[place]).flatten(1)
+        return per_example_gradients(self._x[place], self._g[place], self._convolution, self._scratch).flatten(1)
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
         if self._kept is not None:

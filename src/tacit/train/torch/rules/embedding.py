@@ -7,7 +7,7 @@ from torch import Tensor
 
 from tacit.errors import UnsupportedModel
 from tacit.noise.sensitivity import BLOCK
-from tacit.train.torch.records import SLACK, Clip, Outer, add_measured, blocks
+from tacit.train.torch.records import ALL, SLACK, Clip, Outer, add_measured, blocks
 from tacit.train.torch.sums import RunningSum, squared_lengths
 
 
@@ -44,9 +44,11 @@ class Rows:
             self._norms = zeros.index_add_(0, owners, squared_lengths(self.rows))
         return self._norms
 
-    def gradients(self) -> Tensor:
-        full = self.rows.new_zeros(len(self.tokens) * self.vocabulary, self.rows.shape[1])
-        return full.index_copy_(0, self.keys, self.rows).view(len(self.tokens), -1)
+    def gradients(self, place: slice = ALL) -> Tensor:
+        first, last, _ = place.indices(len(self.tokens))
+        mine = (self.keys >= first * self.vocabulary) & (self.keys < last * self.vocabulary)
+        full = self.rows.new_zeros((last - first) * self.vocabulary, self.rows.shape[1])
+        return full.index_copy_(0, self.keys[mine] - first * self.vocabulary, self.rows[mine]).view(last - first, -1)
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
         owners, tokens = self.keys // self.vocabulary, self.keys % self.vocabulary
@@ -86,8 +88,8 @@ class Tied:
         crossed = chosen.mul_(torch.bmm(right, gradient.transpose(1, 2))).sum(dim=2)
         return crossed.double().sum(dim=1)
 
-    def gradients(self) -> Tensor:
-        return self.outer.gradients() + self.embedded.gradients()
+    def gradients(self, place: slice = ALL) -> Tensor:
+        return self.outer.gradients(place) + self.embedded.gradients(place)
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
         bound = clip.factors.double() * self.squared_norms().sqrt() * (1 + SLACK) + clip.allowed

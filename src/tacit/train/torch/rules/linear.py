@@ -35,7 +35,8 @@ class TappedLinear(torch.autograd.Function):
 def called(route: Routing, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Any:
     """The rule of `torch.nn.functional.linear` where a model calls it: without examples, its result is derived from parameters."""
     name = route.name(weight)
-    if name is not None and route.constant(("linear", name, input.ndim)):
+    without = route.identity(input) or route.constant(("linear", name, input.ndim))  # DoRA reads weights off an identity
+    if name is not None and without:
         return route.derive(functional.linear, (input, weight, bias), {})
     return linear(route, input, weight, bias)
 

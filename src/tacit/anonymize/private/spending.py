@@ -1,0 +1,145 @@
+"""A paid block whose steps are spent on choices and noisy counts, a sharper one costing more steps.
+
+One step costs a Gaussian release of the block's noise multiplier s, and costs add up: a release with noise multiplier s / sqrt(k) takes
+k steps, and so does a choice that is sqrt(k)/s-GDP. The number of steps T is fixed before the first; how they are split may depend on
+every earlier outcome. Proof for two given neighbours: take T normal numbers of variance 1 whose mean is 0 for one of them and 1/s
+for the other. A step's outcome can be made from them without the data: k fresh ones have as their sum / sqrt(k) a normal number that
+tells the neighbours apart as the release does, and from it anything harder to tell apart can be drawn (Blackwell; Dong, Roth & Su
+2019, arXiv:1905.02383, Theorem 2.10). So all outcomes together are a post-processing of the T numbers, which is what the block is priced
+for (Corollary 3.3 there). No filter is needed, and nothing is lost to one.
+"""
+
+import math
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tacit.errors import ConfigError, PrivacyError
+from tacit.noise.grid import GridVector, clip_target
+from tacit.noise.source import Source
+from tacit.privacy.block import Block
+from tacit.privacy.events import GaussianEvent
+from tacit.privacy.ledger import Ledger, Reservation
+from tacit.privacy.mechanisms.exponential import Exponential
+from tacit.privacy.mechanisms.gaussian import Gaussian
+
+Floats = NDArray[np.float64]
+
+DRAWS = 1 << 20
+"""Normal values that a step's price covers: k steps may release DRAWS * k values."""
+
+
+@lru_cache(maxsize=32)
+def check_payable(cells: int, *, steps: int, what: str) -> None:
+    """Raise ConfigError, before anything is paid, for a marginal of more cells than its steps' price covers."""
+    if cells > DRAWS * steps:
+        raise ConfigError(
+            f"{what} has {cells:,} cells, and its price covers {DRAWS * steps:,}: the tail that drawn noise lacks would not be charged. "
+            "Declare fewer bins or categories, or merge rare ones."
+        )
+
+
+def steps_block(*, epsilon: float, delta: float, steps: int) -> Block:
+    """Return the block of so many steps with the least noise for (epsilon, delta), zero-out neighbours; nothing is amplified.
+
+    Raises ConfigError when epsilon or delta is out of range or no noise is enough.
+    """
+    from tacit.privacy.calibration import noise_multiplier_for
+    from tacit.privacy.pricing import price
+
+    noise = noise_multiplier_for(epsilon=epsilon, delta=delta, probability=1.0, steps=steps, draws=DRAWS)
+    event = GaussianEvent(noise_multiplier=noise)
+    return price(event, steps=steps, spare_steps=0, checkpoint_every=steps, delta=delta, draws=DRAWS)
+
+
+@dataclass(kw_only=True)
+class Spending:
+    """The steps of one paid block. Use it in a `with` statement: entering it reserves, durably.
+
+    block      -- Gaussian steps, priced; ledger, budget -- where it is reserved, and from which budget.
+    request_id -- unique in the ledger; drawn at random when None.
+    purpose    -- what the ledger says it was for; source -- where noise and chance come from.
+    Entering raises BudgetExceeded or ConfigError (a request id that is taken), and then nothing was computed.
+    """
+
+    block: Block
+    ledger: Ledger
+    budget: str
+    request_id: str | None
+    purpose: str
+    source: Source
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.block.event, GaussianEvent):
+            raise ConfigError(f"steps are Gaussian releases, and the block repeats {self.block.event}. Use steps_block.")
+        self._noise = self.block.event.noise_multiplier
+        self._reservation: Reservation | None = None
+
+    def __enter__(self) -> "Spending":
+        request = f"private-{uuid.uuid4()}" if self.request_id is None else self.request_id
+        self._reservation = self.ledger.reserve(self.block, dataset=self.budget, request_id=request, purpose=self.purpose)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._reservation is not None:
+            self._reservation.finish()
+
+    @property
+    def steps_left(self) -> int:
+        """Steps not spent yet."""
+        return self._paid().steps_left
+
+    def noise_multiplier(self, steps: int) -> float:
+        """Return the noise of a release that costs so many steps, per unit of sensitivity; rounded up."""
+        return math.nextafter(self._noise / math.sqrt(steps), math.inf)
+
+    def noisy(self, counts: Floats, *, sensitivity: float, steps: int) -> tuple[Floats, float]:
+        """Spend steps, then return (counts + normal noise, on the grid; the noise's standard deviation).
+
+        counts      -- shape (d,): whole numbers; zeroing one unit moves them by at most `sensitivity` in L2.
+        Raises PrivacyError outside the `with` statement or for more values than the steps pay for, BudgetExceeded when too few
+        steps are left.
+        """
+        if len(counts) > DRAWS * steps:
+            raise PrivacyError(
+                f"{steps} steps pay for {DRAWS * steps} noisy counts, got {len(counts)}: the tail that drawn noise lacks would not be "
+                "covered, so nothing was released. Use fewer cells, or spend more steps."
+            )
+        self._spend(steps)
+        clip_norm, noise = clip_norm_for(sensitivity), self.noise_multiplier(steps)
+        released = Gaussian(noise_multiplier=noise).release(GridVector.from_sum(counts, clip_norm), self.source)
+        return released.values, noise * clip_norm
+
+    def choice(self, scores: Sequence[float], *, sensitivity: float, steps: int) -> int:
+        """Spend steps, then return the place of the chosen score, a higher one likelier. See `Exponential.choose`."""
+        self._spend(steps)
+        event = GaussianEvent(noise_multiplier=self.noise_multiplier(steps))
+        return Exponential.costing(event).choose(scores, sensitivity=sensitivity, source=self.source)
+
+    def _spend(self, steps: int) -> None:
+        reservation = self._paid()
+        if steps < 1:
+            raise ConfigError(f"a release costs a whole number of steps >= 1, got {steps}: nothing is released for nothing.")
+        for _ in range(steps):
+            reservation.count_step()
+
+    def _paid(self) -> Reservation:
+        if self._reservation is None:
+            raise PrivacyError("nothing was paid for, so nothing is released. Enter the `with` statement first.")
+        return self._reservation
+
+
+def clip_norm_for(length: float) -> float:
+    """Return the least clip norm C, a float, whose clip target C (1 - 2^-9) is at least `length`; length > 0.
+
+    For counts, whose contributions are bounded by what they are instead of being clipped.
+    """
+    norm = length / (1 - 2.0**-9)
+    while clip_target(norm) < length:
+        norm = math.nextafter(norm, math.inf)
+    return norm

@@ -1,0 +1,216 @@
+"""Anonymize a table that need not fit into memory: a database counts and recodes, the search sees distinct tuples alone.
+
+The release is a function of the whole table, as that of `anonymize`: an entry "not-dp" in the ledger, never differential privacy.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from tacit.anonymize.coding import CodedColumn, Tuples, code_sensitive, code_table
+from tacit.anonymize.columns import get_column
+from tacit.anonymize.explain import impossible
+from tacit.anonymize.hierarchies import Hierarchy
+from tacit.anonymize.hierarchies.automatic import automatic_hierarchies
+from tacit.anonymize.manifest import describe_settings
+from tacit.anonymize.outcome import Outcome, recode
+from tacit.anonymize.privacy_models import PrivacyModel
+from tacit.anonymize.recoding import as_recoded
+from tacit.anonymize.request import Request, request_of
+from tacit.anonymize.scale.check import Promise, check_file
+from tacit.anonymize.scale.counted import Counted, collect, weigh
+from tacit.anonymize.scale.expressions import count_tuples, plain_rows, release_rows, stream
+from tacit.anonymize.scale.recoded import ColumnRecoding, kept_ranks, recode_columns, recoded_tuples
+from tacit.anonymize.scale.record import FileAnonymization
+from tacit.anonymize.scale.source import Origin, open_source
+from tacit.anonymize.scale.writing import check_apart, check_target, file_digest, unfinished, write_parquet
+from tacit.anonymize.search import Metric, Progress, allowed_suppression
+from tacit.anonymize.utility.loss import Loss
+from tacit.anonymize.verify import Verification
+from tacit.errors import ConfigError, DataError
+
+
+def anonymize_file(
+    source: Any,
+    target: Path | str,
+    *,
+    quasi: Mapping[str, Hierarchy] | Sequence[str],
+    require: Sequence[PrivacyModel],
+    sensitive: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    suppression_limit: float = 0.0,
+    minimize: Metric | None = None,
+    backend: Any = None,
+    memory_limit: int | None = None,
+    threads: int | None = None,
+    time_limit: float | None = None,
+    on_progress: Progress | None = None,
+) -> FileAnonymization:
+    """Write the table of least loss in which every class satisfies all the models; the full-domain release of `anonymize`.
+
+    source       -- a .parquet or .csv file, or a folder of .parquet files; with `backend` a table's name there; or an Ibis table.
+    target       -- the Parquet file to write. It appears complete and checked, or not at all, and replaces what had its name.
+    backend      -- an Ibis connection (PostgreSQL, Spark, DuckDB); None: a DuckDB of its own that reads the file piece by piece.
+    memory_limit -- bytes for that DuckDB, which puts what does not fit into a folder beside `target`, and for the search;
+                    threads -- its threads. Each about everything the machine has when left out.
+    The other parameters are those of `anonymize`.
+
+    A text file is read as `read_table` reads it, except that released raw values, sensitive and kept columns stay text.
+    Rows are in an order that follows from the released values alone. Never writes to `source`.
+    Raises as `anonymize` does; also DataError when the file cannot be read or has too many distinct tuples for the memory,
+    MissingExtra without Ibis.
+    """
+    if time_limit is not None and not time_limit > 0:
+        raise ConfigError(
+            f"time_limit must be > 0 seconds, got {time_limit}. Leave it out for a proof that the result is optimal."
+        )
+    if isinstance(quasi, str) or isinstance(sensitive, str) or isinstance(keep, str):
+        raise ConfigError("quasi, sensitive and keep are lists of column names, got a text. Write [name] for a single column.")
+    target, metric = Path(target), minimize if minimize is not None else Loss()
+    check_target(target)
+    released = (*sensitive, *dict.fromkeys(name for model in require for name in model.columns if name not in sensitive))
+    with (
+        tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder,
+        open_source(source, backend, scratch=Path(folder), memory_limit=memory_limit, threads=threads) as origin,
+    ):
+        check_apart(target, origin.files)
+        counted = _count(origin, (*quasi, *released), memory_limit)
+        read = counted.with_numbers(list(quasi)) if origin.text else counted
+        request = request_of(
+            _as_table(read, origin, keep),
+            quasi if isinstance(quasi, Mapping) else _automatic(read, quasi),
+            require,
+            sensitive=released,
+            keep=keep,
+            suppression_limit=suppression_limit,
+            subset=None,
+            population=None,
+        )
+        found = _search(request, counted, read, metric, time_limit, on_progress)
+        names = (*request.hierarchies, *request.sensitive, *request.keep)
+        rows = release_rows(
+            plain_rows(origin.table, names, text=origin.text),
+            [column.recode() for column in found.columns],
+            kept_ranks(found.columns, counted.codes, found.kept),
+        )
+        with unfinished(target) as draft:
+            write_parquet(stream(rows), names, [name for name in origin.table.columns if name in names], draft)
+            promise = _promise(found)
+            verification = check_file(draft, promise, scratch=Path(folder), memory_limit=memory_limit, threads=threads)
+            verification.require()
+            return _record(found, metric, target, file_digest(draft), verification)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """A request and the recoding found for it. kept -- shape (t,): whether each of the t tuples counted is released."""
+
+    request: Request
+    counted: Counted
+    read: Counted
+    coded: Sequence[CodedColumn]
+    tuples: Tuples
+    outcome: Outcome
+    levels: Mapping[str, int]
+    columns: Sequence[ColumnRecoding]
+    kept: NDArray[np.bool_]
+
+
+def _count(origin: Origin, names: Sequence[str], memory_limit: int | None) -> Counted:
+    """Return the distinct tuples of these columns. Raises DataError for a column that is not there."""
+    schema = pa.schema([(name, pa.null()) for name in origin.table.columns]).empty_table()
+    for name in names:
+        get_column(schema, name)
+    if not names:
+        raise ConfigError("name at least one quasi-identifier with its hierarchy; got none, so there is nothing to generalize.")
+    expression = count_tuples(plain_rows(origin.table, names, text=origin.text), len(names))
+    return collect(stream(expression), names, memory_limit)
+
+
+def _as_table(read: Counted, origin: Origin, keep: Sequence[str]) -> pa.Table:
+    """Return the distinct tuples as a table that a request can be about; of the columns to keep, the types alone."""
+    names, types = [*read.names], origin.table.schema().to_pyarrow()
+    columns: list[Any] = [read.column(name) for name in names]
+    for name in keep:
+        if name in types.names and name not in names:
+            names.append(name)
+            columns.append(pa.nulls(len(read.rows), types.field(name).type))
+    return pa.table(columns, names=names)
+
+
+def _automatic(read: Counted, names: Sequence[str]) -> dict[str, Hierarchy]:
+    return {name: automatic_hierarchies(pa.table({name: read.repeated(name)}), [name])[name] for name in names}
+
+
+def _search(
+    request: Request, counted: Counted, read: Counted, metric: Metric, time_limit: float | None, on_progress: Progress | None
+) -> _Found:
+    coded = code_table(request.data, request.hierarchies)
+    tuples = weigh(coded, code_sensitive(request.data, request.sensitive), counted.rows)
+    allowed = min(allowed_suppression(request.suppression_limit, tuples.rows), tuples.rows - 1)
+    outcome = recode(
+        coded, tuples, request.require, metric, "full-domain", allowed=allowed, time_limit=time_limit, on_progress=on_progress
+    )
+    if outcome is None or outcome.levels is None:
+        raise DataError(impossible(coded, tuples, request.require, allowed))
+    return _Found(
+        request=request,
+        counted=counted,
+        read=read,
+        coded=coded,
+        tuples=tuples,
+        outcome=outcome,
+        levels=dict(zip(request.hierarchies, outcome.levels, strict=True)),
+        columns=recode_columns(coded, outcome.levels, counted, read),
+        kept=outcome.recoding.kept[tuples.of_row],
+    )
+
+
+def _promise(found: _Found) -> Promise:
+    request = found.request
+    return Promise(
+        quasi=tuple(request.hierarchies),
+        sensitive=request.sensitive,
+        require=tuple(model.to_json() for model in request.require),
+        suppression_limit=request.suppression_limit,
+        hierarchies={name: hierarchy.to_json() for name, hierarchy in request.hierarchies.items()},
+        levels=found.levels,
+        original=pa.table({name: request.data.column(name) for name in found.read.names}),
+        read=recoded_tuples(found.columns, found.read, read=True),
+        released=recoded_tuples(found.columns, found.counted),
+        rows=found.counted.rows,
+        kept=found.kept,
+    )
+
+
+def _record(found: _Found, metric: Metric, target: Path, digest: str, verification: Verification) -> FileAnonymization:
+    outcome, recoded = found.outcome, as_recoded(found.coded, found.tuples, found.outcome.recoding)
+    sizes = np.bincount(recoded.class_of[recoded.kept], weights=recoded.weights[recoded.kept])
+    sizes = sizes[sizes > 0]
+    return FileAnonymization(
+        file=target,
+        sha256=digest,
+        recoded=recoded,
+        levels=found.levels,
+        top_levels={column.name: column.levels - 1 for column in found.coded},
+        rows=found.tuples.rows,
+        tuples=len(found.tuples.weights),
+        suppressed=found.tuples.rows - int(sizes.sum()),
+        score=metric.score(recoded) if outcome.score is None else outcome.score,
+        optimal=outcome.optimal,
+        gap=outcome.gap,
+        checked=outcome.checked,
+        nodes=outcome.nodes,
+        classes=len(sizes),
+        smallest_class=int(sizes.min()),
+        median_class=float(np.median(sizes)),
+        largest_class=int(sizes.max()),
+        settings=describe_settings(found.request, metric, "full-domain"),
+        verification=verification,
+    )

@@ -1,0 +1,14 @@
+"""Which levels lose least: an exact search with proof, or the best found in the time given with its gap."""
+
+from tacit.anonymize.search.boxes import Progress
+from tacit.anonymize.search.cost import BoundedMetric, Metric
+from tacit.anonymize.search.levels import SearchResult, allowed_suppression, search_levels
+
+__all__ = [
+    "BoundedMetric",
+    "Metric",
+    "Progress",
+    "SearchResult",
+    "allowed_suppression",
+    "search_levels",
+]
