@@ -369,3 +369,12 @@ def test_every_release_of_random_tables_passes_the_independent_check(rows: Any, 
     result = anonymize(table, quasi={"age": AGE, "job": JOB}, require=[KAnonymity(k)], suppression_limit=limit, recoding=recoding)
     assert result.smallest_class >= k
     assert result.table.num_rows == result.rows - result.suppressed
+
+
+@pytest.mark.parametrize("more", [{"subset": [True] * 40 + [False] * 40}, {"population": "itself"}], ids=["subset", "population"])
+def test_mondrian_writes_no_ends_of_people_who_are_not_released(more: dict[str, Any]) -> None:
+    """An interval from the smallest to the largest value of a class would hold those of people outside the subset."""
+    table = pa.table({"age": np.arange(80) % 60, "ill": ["x", "y"] * 40})
+    more = {"population": table} if "population" in more else more
+    with pytest.raises(ConfigError, match="not in the release"):
+        anonymize(table, quasi=["age"], require=[KAnonymity(3)], recoding="mondrian", **more)

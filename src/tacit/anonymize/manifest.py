@@ -55,12 +55,12 @@ def findings_of(result: "Anonymization") -> tuple[Finding, ...]:
     )
 
 
-def manifest_of(result: "Anonymization") -> dict[str, Any]:
+def manifest_of(result: "Anonymization", *, sha256: str) -> dict[str, Any]:
     """Return what travels with the table. Its risks are those of the released table alone."""
     released = result.rows - result.suppressed
     losses = Loss().columns(result.recoded)
     return {
-        "sha256": table_digest(result.table),
+        "sha256": sha256,
         "levels": dict(result.levels),
         "top_levels": dict(result.top_levels),
         "rows": result.rows,

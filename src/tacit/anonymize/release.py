@@ -1,6 +1,6 @@
 """Anonymize a table: search the levels, recode, suppress, and have an independent check confirm the result.
 
-The release is a function of the whole table: removing one row may change every other. It is an entry "not-dp" in the ledger,
+The release is a function of the whole table: removing one row may change every other. Record it as "not-dp" in the ledger (a study does),
 never differential privacy, and nothing trained on it has an epsilon for the original persons.
 """
 
@@ -17,7 +17,7 @@ from tacit.anonymize.coding import CodedColumn, Tuples
 from tacit.anonymize.explain import impossible
 from tacit.anonymize.hierarchies import Hierarchy
 from tacit.anonymize.local import CellSuppression, Microaggregation
-from tacit.anonymize.manifest import describe_settings, findings_of, manifest_of
+from tacit.anonymize.manifest import describe_settings, findings_of, manifest_of, table_digest
 from tacit.anonymize.outcome import LocalRecoding, Outcome, recode
 from tacit.anonymize.privacy_models import PrivacyModel
 from tacit.anonymize.recoding import Node, TupleRecoding, as_recoded, every_row, released_table
@@ -85,7 +85,7 @@ class Anonymization:
 
     def manifest(self) -> dict[str, Any]:
         """Return what travels with the table: its hash, models, parameters, losses and risks, as JSON values."""
-        return manifest_of(self)
+        return manifest_of(self, sha256=table_digest(self.table))
 
 
 def anonymize(
@@ -128,6 +128,11 @@ def anonymize(
     if time_limit is not None and not time_limit > 0:
         raise ConfigError(
             f"time_limit must be > 0 seconds, got {time_limit}. Leave it out for a proof that the result is optimal."
+        )
+    if recoding == "mondrian" and (subset is not None or population is not None):
+        raise ConfigError(
+            "a Mondrian recoding writes the smallest and largest value of each class, which with a subset or a population could be those of "
+            'people who are not in the release. Use recoding="local" or "full-domain", whose intervals are declared.'
         )
     metric = minimize if minimize is not None else Loss()
     request = request_of(

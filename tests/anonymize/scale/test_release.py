@@ -301,3 +301,26 @@ def test_an_unreadable_place_is_refused(tmp_path: Path) -> None:
     for source, message in ((tmp_path / "absent.parquet", "no file"), (tmp_path / "empty", "no .parquet file")):
         with pytest.raises(DataError, match=message):
             released(source, target=tmp_path / "out.parquet")
+
+
+def test_a_manifest_tells_no_value_that_was_left_out(tmp_path: Path) -> None:
+    """One person lives in a town of their own and is suppressed; an automatic hierarchy would list the town."""
+    table = pa.table({"age": [30, 40] * 30 + [35], "town": ["Kiel"] * 60 + ["Husum"]})
+    pq.write_table(table, tmp_path / "people.parquet")
+    result = anonymize_file(
+        tmp_path / "people.parquet",
+        tmp_path / "released.parquet",
+        quasi=["age", "town"],
+        require=[KAnonymity(3)],
+        suppression_limit=0.1,
+    )
+    assert result.suppressed >= 1
+    assert "Husum" not in str(result.manifest())
+
+
+@pytest.mark.parametrize("name", ["z[1].parquet", "z?.parquet", "z*.csv"])
+def test_a_name_that_the_database_would_take_for_a_pattern_is_refused(tmp_path: Path, name: str) -> None:
+    pq.write_table(people(), tmp_path / "z1.parquet")
+    (tmp_path / name).write_bytes((tmp_path / "z1.parquet").read_bytes())
+    with pytest.raises(ConfigError, match="pattern"):
+        released(tmp_path / name)

@@ -74,7 +74,7 @@ class Attribute:
         if self.categories:
             found = pc.index_in(values, value_set=pa.array(self.categories, pa.string()))
             return np.asarray(pc.fill_null(found, self.size - 1).to_numpy(), dtype=np.int64)
-        numbers = np.asarray(pc.fill_null(values.cast(pa.float64()), math.nan).to_numpy())
+        numbers = np.asarray(pc.fill_null(values.cast(pa.float64(), safe=False), math.nan).to_numpy())
         bins = np.searchsorted(np.asarray(self.edges[1:-1]), numbers, side="right")
         return np.where(np.isnan(numbers), self.size - 1, bins).astype(np.int64)
 

@@ -88,12 +88,15 @@ def _at_least(name: str, value: Any, least: int) -> int:
 
 
 def _files(path: Path) -> tuple[tuple[Path, ...], bool]:
-    """Return the files to read, and whether they are text."""
+    """Return the files to read, and whether they are text. Raises ConfigError for a name that the database would take for a pattern."""
     if path.is_dir():
         files = tuple(sorted(file for file in path.iterdir() if file.name.lower().endswith(_PARQUET)))
         if not files:
             raise DataError(f"the folder {path} holds no .parquet file. Nothing was read. Name the folder of the table's parts.")
+        for file in files:
+            _refuse_pattern(file)
         return files, False
+    _refuse_pattern(path)
     if not path.is_file():
         raise DataError(f"there is no file {path}. Nothing was read. Check the path; it is taken from {Path.cwd()}.")
     if not (is_text_file(path) or path.name.lower().endswith(_PARQUET)):
@@ -102,6 +105,13 @@ def _files(path: Path) -> tuple[tuple[Path, ...], bool]:
             "Export the table as Parquet or CSV, or give an Ibis table."
         )
     return (path,), is_text_file(path)
+
+
+def _refuse_pattern(file: Path) -> None:
+    if any(mark in str(file) for mark in "*?["):
+        raise ConfigError(
+            f"the path {file} holds one of * ? [, which the database takes for a pattern: it would read other files. Rename it."
+        )
 
 
 def _read_csv(connection: Any, file: Path) -> Any:
