@@ -1,7 +1,7 @@
 """Anonymize a table: search the levels, recode, suppress, and have an independent check confirm the result.
 
-The release is a function of the whole table: removing one row may change every other. Record it as "not-dp" in the ledger (a study does),
-never differential privacy, and nothing trained on it has an epsilon for the original persons.
+The release is a function of the whole table: removing one row may change every other. It is never differential privacy, and nothing
+trained on it has an epsilon for the original persons. Nothing is written into a ledger here; a study records its release as "not-dp".
 """
 
 from collections.abc import Mapping, Sequence
