@@ -12,8 +12,9 @@ from torch import Tensor, nn
 
 from handcrafted.images import Split
 from tacit import Ledger, make_private
+from tacit.noise.grid import clip_norm_for
 from tacit.noise.source import OsSource
-from tacit.train.releases import Releases, clip_norm_for, gaussian_block
+from tacit.train.releases import Releases, gaussian_block
 
 EPSILON, DELTA = 3.0, 1e-5
 _MEAN_DELTA = 1e-6  # of the mean's release, where there is one

@@ -66,7 +66,9 @@ def test_fit_takes_augmentations_of_single_rows_with_any_randomness(ledger: Ledg
         ("torch's", lambda x: x * (1 + 0.1 * torch.randn(len(x), 1))),
         ("own", lambda x: x * (1 + 0.1 * torch.randn(len(x), 1, generator=own))),
     ):
+        before = ledger.spent("people").epsilon
         fit(made(ledger, name), apart, augment=augment)
+        assert ledger.spent("people").epsilon > before
 
 
 def test_a_plan_that_claims_less_than_it_costs_is_refused_whoever_pays(ledger: Ledger) -> None:

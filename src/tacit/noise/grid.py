@@ -48,6 +48,17 @@ def clip_target(clip_norm: float) -> float:
     return target if Fraction(target) <= exact else math.nextafter(target, 0.0)
 
 
+def clip_norm_for(length: float) -> float:
+    """Return the least clip norm C, a float, whose clip target C (1 - 2^-9) is at least `length`; length > 0.
+
+    For sums whose contributions are bounded by what they are (counts, bounded products) instead of being clipped.
+    """
+    norm = length / (1 - CLIP_MARGIN)
+    while clip_target(norm) < length:
+        norm = math.nextafter(norm, math.inf)
+    return norm
+
+
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
 class GridVector:
     """A vector of whole multiples of one step. It cannot be changed, and plain arrays cannot be added to it.

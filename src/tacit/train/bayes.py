@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError
-from tacit.train.releases import clip_norm_for
+from tacit.noise.grid import clip_norm_for
 
 Floats = NDArray[np.float64]
 

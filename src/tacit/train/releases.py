@@ -1,6 +1,5 @@
 """Paid releases of private sums: a block priced first, reserved next, and only then a sum, its noise, its price together."""
 
-import math
 import uuid
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, PrivacyError
-from tacit.noise.grid import GridVector, clip_target
+from tacit.noise.grid import GridVector
 from tacit.noise.source import Source
 from tacit.privacy.block import Block
 from tacit.privacy.events import GaussianEvent
@@ -40,17 +39,6 @@ def _solved(epsilon: float, delta: float, draws: int, steps: int) -> Block:
     noise = noise_multiplier_for(epsilon=epsilon, delta=delta, probability=1.0, steps=steps, draws=draws)
     event = GaussianEvent(noise_multiplier=noise)
     return price(event, steps=steps, spare_steps=0, checkpoint_every=steps, delta=delta, draws=draws)
-
-
-def clip_norm_for(length: float) -> float:
-    """Return the least clip norm C, a float, whose clip target C (1 - 2^-9) is at least `length`; length > 0.
-
-    For sums whose contributions are bounded by what they are (counts, bounded products) instead of being clipped.
-    """
-    norm = length / (1 - 2.0**-9)
-    while clip_target(norm) < length:
-        norm = math.nextafter(norm, math.inf)
-    return norm
 
 
 def request_named(request_id: str | None) -> str:

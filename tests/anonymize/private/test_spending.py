@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from mpmath import erfc, exp, mp, mpf, sqrt
 
-from tacit.anonymize.private.spending import DRAWS, Spending, clip_norm_for, steps_block
+from tacit.anonymize.private.spending import DRAWS, Spending, steps_block
 from tacit.errors import BudgetExceeded, ConfigError, PrivacyError
-from tacit.noise.grid import clip_target
+from tacit.noise.grid import clip_norm_for, clip_target
 from tacit.noise.source import OsSource, SeededSource, Source
 from tacit.privacy.events import GaussianEvent, PoissonSampled
 from tacit.privacy.ledger import Ledger

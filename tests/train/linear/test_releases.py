@@ -7,13 +7,13 @@ import pytest
 from mpmath import erfc, exp, mp, mpf, sqrt
 
 from tacit.errors import BudgetExceeded, ConfigError, PrivacyError
-from tacit.noise.grid import clip_target
+from tacit.noise.grid import clip_norm_for, clip_target
 from tacit.noise.source import OsSource, SeededSource, Source
 from tacit.privacy.block import Block
 from tacit.privacy.events import GaussianEvent, PoissonSampled
 from tacit.privacy.ledger import Ledger
 from tacit.privacy.pricing import price
-from tacit.train.releases import Releases, clip_norm_for, gaussian_block
+from tacit.train.releases import Releases, gaussian_block
 
 
 def exact_delta(noise: float, epsilon: float) -> float:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, PrivacyError
-from tacit.noise.grid import GridVector, clip_target
+from tacit.noise.grid import GridVector, clip_norm_for
 from tacit.noise.source import Source
 from tacit.privacy.block import Block
 from tacit.privacy.events import GaussianEvent
@@ -132,14 +132,3 @@ class Spending:
         if self._reservation is None:
             raise PrivacyError("nothing was paid for, so nothing is released. Enter the `with` statement first.")
         return self._reservation
-
-
-def clip_norm_for(length: float) -> float:
-    """Return the least clip norm C, a float, whose clip target C (1 - 2^-9) is at least `length`; length > 0.
-
-    For counts, whose contributions are bounded by what they are instead of being clipped.
-    """
-    norm = length / (1 - 2.0**-9)
-    while clip_target(norm) < length:
-        norm = math.nextafter(norm, math.inf)
-    return norm

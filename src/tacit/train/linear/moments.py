@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError
+from tacit.noise.grid import clip_norm_for
 from tacit.noise.sensitivity import FLOAT64, sum_sensitivity
-from tacit.train.releases import clip_norm_for
 
 Floats = NDArray[np.float64]
 

@@ -27,9 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, PrivacyError
+from tacit.noise.grid import clip_norm_for
 from tacit.noise.sensitivity import FLOAT64
 from tacit.train.linear.moments import BLOCK, with_intercept
-from tacit.train.releases import clip_norm_for
 
 Floats = NDArray[np.float64]
 

@@ -24,10 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError
+from tacit.noise.grid import clip_norm_for
 from tacit.noise.sensitivity import FLOAT64, sum_sensitivity
 from tacit.noise.source import Source
 from tacit.train.linear.output_perturbation import class_probabilities
-from tacit.train.releases import Releases, clip_norm_for
+from tacit.train.releases import Releases
 
 Floats = NDArray[np.float64]
 
