@@ -11,8 +11,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 demo: $(VENV)/.demo
 	@$(BIN)/tacit demo
 
+# Compiled files are kept even where the caller's environment says not to: dozens of tests start Pythons of their own.
 test: $(VENV)/.test lint
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-full: $(VENV)/.test lint
 	@TACIT_REQUIRE=chromium,data $(BIN)/python -m pytest -n 2 -m 'slow or not slow'
@@ -42,4 +43,5 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints/base.txt
 
 $(VENV)/.test: $(VENV)/.demo constraints/test.txt
 	$(PIP) install --quiet -c constraints/base.txt -r constraints/test.txt
+	$(PIP) check
 	@touch $@

@@ -23,9 +23,11 @@ class Answer:
     error: str
 
 
-def tacit(*arguments: str | Path, folder: Path, one_process: bool = True) -> Answer:
+def tacit(*arguments: str | Path, folder: Path, one_process: bool = True, pictures: bool = False) -> Answer:
     """Run `tacit ARGUMENTS` with `folder` as the current folder.
 
+    pictures    -- `tacit run` renders its report's pictures; otherwise all is drawn and laid out but nothing is rendered, which would
+                   be half of a small study's time. What the pictures look like is the report's tests' and the demo's matter.
     one_process -- the commands that it starts in processes of their own, such as `tacit ledger verify` at the end of a run, run in
                    this one too: the same answers, without the second in which a fresh Python imports what it needs.
     """
@@ -41,6 +43,7 @@ def tacit(*arguments: str | Path, folder: Path, one_process: bool = True) -> Ans
             contextlib.redirect_stdout(out),
             contextlib.redirect_stderr(error),
             mock.patch("subprocess.run", _started if one_process else _RUN),
+            _empty_pictures() if arguments[:1] == ("run",) and not pictures else contextlib.nullcontext(),
         ):
             main()
     except SystemExit as end:
@@ -49,6 +52,13 @@ def tacit(*arguments: str | Path, folder: Path, one_process: bool = True) -> Ans
         os.chdir(before_folder)
         sys.argv = before_arguments
     return Answer(code=code if isinstance(code, int) else 0, out=out.getvalue(), error=error.getvalue())
+
+
+def _empty_pictures() -> contextlib.AbstractContextManager[Any]:
+    def empty(figure: Any, sheet: Any, **settings: Any) -> None:
+        sheet.write('<svg viewBox="0 0 1 1"></svg>')
+
+    return mock.patch("matplotlib.figure.Figure.savefig", empty)
 
 
 def _started(command: list[str], **settings: Any) -> "subprocess.CompletedProcess[Any]":

@@ -53,7 +53,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Answer]:
     folder = tmp_path_factory.mktemp("finished")
     write_small_study(folder)
     grant(folder)
-    answer = tacit("run", folder=folder, one_process=False)
+    answer = tacit("run", folder=folder, one_process=False, pictures=True)
     assert answer.code == 0, answer.error
     return folder, answer
 

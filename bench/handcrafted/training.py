@@ -14,7 +14,7 @@ from handcrafted.images import Split
 from tacit import Ledger, make_private
 from tacit.noise.grid import clip_norm_for
 from tacit.noise.source import OsSource
-from tacit.train.releases import Releases, gaussian_block
+from tacit.train.releases import Releases, vector_block
 
 EPSILON, DELTA = 3.0, 1e-5
 _MEAN_DELTA = 1e-6  # of the mean's release, where there is one
@@ -88,7 +88,7 @@ def private_mean(rows: Tensor, epsilon: float, ledger: Ledger) -> Tensor:
     length = math.sqrt(rows[0].numel()) * 1.001
     total = torch.stack([part.double().sum(dim=0) for part in rows.split(1_000)]).sum(dim=0)
     releases = Releases(
-        block=gaussian_block(epsilon=epsilon, delta=_MEAN_DELTA, length=rows[0].numel()),
+        block=vector_block(epsilon=epsilon, delta=_MEAN_DELTA, length=rows[0].numel()),
         ledger=ledger,
         budget="images",
         request_id="mean",

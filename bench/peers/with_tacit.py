@@ -31,18 +31,21 @@ def attach(_variant: str) -> Attach:
 def clipping(model: nn.Module, optimizer: torch.optim.Optimizer, batch: int, each: Callable[[], Tensor]) -> Step:
     """Forward, the one backward, and the update with the clipped mean: no noise, no sampler, every row real.
 
-    each -- runs the model and returns the losses, shape (batch,).
+    each -- runs the model and returns the losses, shape (batch,). The division by the batch is left to the learning rate: in a private
+    step it is part of the release, in a plain one of the loss.
     """
     engine = Engine(model, optimizer, _plan(model, batch), OsSource.from_os())
     _engines.append(engine)
     keep = torch.ones(batch, dtype=torch.bool, device=next(model.parameters()).device)
+    for group in optimizer.param_groups:
+        group["lr"] /= batch
 
     def step() -> None:
         engine.start(keep)
         engine.accumulate(each())
         sums = engine.without_noise()
         for name, parameter in engine.parameters.items():
-            parameter.grad = sums[name].to(parameter.dtype).div_(batch)
+            parameter.grad = sums[name].to(parameter.dtype)
         optimizer.step()
 
     return step
@@ -73,13 +76,11 @@ def _private(case: Case, *, padded: bool) -> Step:
     batches = private.batches()
 
     def step() -> None:
-        for _ in range(2):  # a draw larger than the padded shape takes a second micro-batch: one in a million
+        before = private.step
+        while private.step == before:  # a draw takes several micro-batches
             x, y = next(batches)
-            before = private.step
             private.backward(losses(private.model(x), y))
             case.optimizer.step()
-            if private.step > before:
-                return
 
     return step
 

@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from tacit.anonymize.coding import code_sensitive, code_table, distinct_tuples
 from tacit.anonymize.hierarchies import IntervalHierarchy, TreeHierarchy
-from tacit.anonymize.local import CellSuppression, Microaggregation, in_rounds, microaggregate, mondrian, settle
+from tacit.anonymize.local import CellSuppression, Microaggregation, cutting, in_rounds, microaggregate, mondrian, settle
 from tacit.anonymize.local.parts import failing_parts
 from tacit.anonymize.local.ranges import Ordered
 from tacit.anonymize.outcome import recode
 from tacit.anonymize.privacy_models import DistinctLDiversity, KAnonymity
 from tacit.anonymize.recoding import as_recoded
 from tacit.anonymize.release import anonymize
+from tacit.anonymize.search import Deadline
 from tacit.anonymize.utility.loss import Loss
 from tacit.errors import ConfigError, DataError
 
@@ -123,13 +124,13 @@ def test_rounds_are_taken_back_until_no_more_rows_are_left_than_allowed() -> Non
     table = pa.table({"age": [15, 15, 15, 25, 25, 25, 95], "place": list("aaaeeeb")})
     coded = code_table(table, QUASI)
     tuples = distinct_tuples(coded)
-    free = in_rounds(coded, tuples, [KAnonymity(3)], allowed=1, loss=Loss())
-    none = in_rounds(coded, tuples, [KAnonymity(3)], allowed=0, loss=Loss())
+    free = in_rounds(coded, tuples, [KAnonymity(3)], allowed=1, metric=Loss(), deadline=Deadline())
+    none = in_rounds(coded, tuples, [KAnonymity(3)], allowed=0, metric=Loss(), deadline=Deadline())
     assert free is not None
     assert none is not None
     assert tuples.weights[~free.kept].sum() == 1
     assert none.kept.all()
-    assert in_rounds(coded, tuples, [KAnonymity(8)], allowed=0, loss=Loss()) is None
+    assert in_rounds(coded, tuples, [KAnonymity(8)], allowed=0, metric=Loss(), deadline=Deadline()) is None
 
 
 def test_classes_that_got_equal_labels_are_one_and_are_asked_again() -> None:
@@ -142,7 +143,7 @@ def test_classes_that_got_equal_labels_are_one_and_are_asked_again() -> None:
     table = pa.table({"age": [15, 15, 16, 16], "place": list("aabb")})
     coded = code_table(table, QUASI)
     tuples = distinct_tuples(coded)
-    recoding = mondrian(coded, tuples, [KAnonymity(2)], np.ones(2))
+    recoding = mondrian(coded, tuples, [KAnonymity(2)], cutting(Loss(), coded), deadline=Deadline())
     assert recoding is not None
     assert settle(tuples, recoding, [Pairs(2)]).all()
     joined = recoding.generalized * 0
@@ -162,6 +163,11 @@ def test_microaggregation_says_what_it_cannot_do() -> None:
         anonymize(people(0), quasi=QUASI, require=[KAnonymity(2)], recoding=Microaggregation())
     with pytest.raises(ConfigError, match="needs a quasi-identifier of numbers"):
         anonymize(people(0), quasi={"place": PLACE}, require=[KAnonymity(2)], recoding=Microaggregation())
+    few = people(0, missing=0).slice(0, 8)
+    for k in (9, 100):
+        with pytest.raises(DataError, match=rf"at least k = {k} rows was asked for, of 8 rows: .*smaller k"):
+            anonymize(few, quasi=QUASI, require=[KAnonymity(2)], recoding=Microaggregation(k=k))
+    assert anonymize(few, quasi=QUASI, require=[KAnonymity(2)], recoding=Microaggregation(k=8)).smallest_class == 8
     with pytest.raises(ConfigError, match="k of a microaggregation"):
         Microaggregation(k=1)
     with pytest.raises(ConfigError, match="block"):
@@ -176,11 +182,13 @@ def test_classes_cut_or_clustered_are_at_least_k_and_means_keep_the_sum(rows: An
     table = pa.table({"age": [age for age, _ in rows], "place": [place for _, place in rows]})
     coded = code_table(table, QUASI)
     tuples = distinct_tuples(coded)
-    cut = mondrian(coded, tuples, [KAnonymity(k)], np.ones(2))
+    cut = mondrian(coded, tuples, [KAnonymity(k)], cutting(Loss(), coded), deadline=Deadline())
     assert cut is not None
     assert np.bincount(cut.class_of(), weights=tuples.weights).min() >= k  # before any is left out
     for block in (4 * k, 1000):
-        recoding = microaggregate(coded, tuples, [KAnonymity(k)], Microaggregation(k=k, block=block))
+        recoding = microaggregate(
+            coded, tuples, [KAnonymity(k)], Microaggregation(k=k, block=block), np.ones(2), deadline=Deadline()
+        )
         assert recoding is not None
         assert recoding.kept.all()
         sizes = np.bincount(recoding.class_of(), weights=tuples.weights)
@@ -226,7 +234,7 @@ def test_local_recoding_of_adult_loses_at_least_40_percent_less(arx: Path, adult
     names = [name for name in adult.column_names if name != "salary-class"]
     coded = code_table(adult, {name: TreeHierarchy.from_csv(arx / f"adult_hierarchy_{name}.csv") for name in names})
     tuples, loss = distinct_tuples(coded), Loss(aggregate="geometric mean")
-    cut = mondrian(coded, tuples, [KAnonymity(k)], np.ones(len(names)))
+    cut = mondrian(coded, tuples, [KAnonymity(k)], cutting(loss, coded), deadline=Deadline())
     assert cut is not None
     score = loss.score(as_recoded(coded, tuples, cut))
     assert isinstance(score, float)

@@ -6,9 +6,11 @@ The simulations have fixed seeds: they fail only when the code or numpy's genera
 import math
 import types
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -98,7 +100,40 @@ def test_t11_snb_recovers_the_distribution_whose_expected_counts_it_is_given(
     assert chance.sum() == pytest.approx(1, abs=1e-12)
     alone = 1000 * (chance * size * fraction * (1 - fraction) ** (size - 1)).sum()
     pairs = 1000 * (chance[1:] * size[1:] * others[1:] / 2 * fraction**2 * (1 - fraction) ** (size[1:] - 2)).sum()
-    assert snb_shape(1000.0, fraction, alone, pairs) == pytest.approx((shape, success), rel=1e-6)
+    assert snb_shape(1000.0, fraction, alone, pairs) == pytest.approx((shape, math.log(success)), rel=1e-6)
+
+
+@pytest.mark.parametrize(("shape", "log_success", "fraction"), [(0.05, -25.0, 0.9), (0.01, -90.0, 0.5), (0.02, -2e3, 0.99)])
+def test_t11_snb_finds_a_success_probability_as_small_as_there_is(shape: float, log_success: float, fraction: float) -> None:
+    """The same sums: a sample sees classes of a few people only, however large the mean class is; b^(1/20) is then .29 and not 0."""
+    others = np.arange(4000, dtype=np.float64)
+    chance = np.exp(gammaln(shape + others) - gammaln(shape) - gammaln(others + 1) + shape * log_success)
+    seen = fraction * (1 - fraction) ** others
+    alone = 1000 * (chance * (1 + others) * seen).sum()
+    pairs = 1000 * (chance[1:] * (1 + others[1:]) * others[1:] / 2 * fraction * seen[:-1]).sum()
+    found = snb_shape(1000.0, fraction, alone, pairs)
+    assert found == pytest.approx((shape, log_success), rel=1e-4)
+    assert found[0] * found[1] == pytest.approx(shape * log_success, rel=1e-9)  # of the uniques K b^a
+
+
+def excess_in_digits(place: float, ratio: float, fraction: float) -> mpmath.mpf:
+    """Return log(f1 / (K pi)) for b = exp(-exp(place)) and the a that makes f2 / f1 the ratio, in 60 digits."""
+    log_b = -mpmath.exp(place)
+    rare = -mpmath.expm1(log_b)
+    d = (1 - fraction) * rare
+    square, line = fraction * rare * d, fraction * rare * (2 - d) - 2 * ratio * (1 - d) * d
+    a = (mpmath.sqrt(line**2 + 8 * square * ratio * (1 - d) ** 2) - line) / (2 * square)
+    assert abs(a * fraction * rare * (2 - (1 - a) * d) / (2 * (1 - d) * (1 - d + a * d)) / ratio - 1) < 1e-12
+    return a * (log_b - mpmath.log(1 - d)) + mpmath.log1p(a * d / (1 - d))
+
+
+@pytest.mark.parametrize("ratio", [1e-4, 0.1, 1.0, 30.0])
+@pytest.mark.parametrize("fraction", [1e-4, 0.1, 0.6, 0.999])
+def test_t11_the_equations_of_snb_have_one_solution_or_none(ratio: float, fraction: float) -> None:
+    """What is left of the first equation falls all the way from b = 1 to b = 0, so whichever root is looked for is the same."""
+    with mpmath.workdps(60):
+        values = [excess_in_digits(place / 2, ratio, fraction) for place in range(-44, 16)]
+        assert all(after < before for before, after in pairwise(values))
 
 
 def test_t11_the_residual_that_multiplies_where_the_derivation_divides_is_seen() -> None:
@@ -108,8 +143,8 @@ def test_t11_the_residual_that_multiplies_where_the_derivation_divides_is_seen()
     right = a * b**a * pi**2 * (1 - b) * (2 - (1 - a) * d) / (2 * (1 - d) ** (a + 2))
     wrong = right * (1 - d) ** (2 * (a + 2))
     alone = pi * (b / (1 - d)) ** a * (1 + a * d / (1 - d))
-    assert snb_shape(1.0, pi, alone, right) == pytest.approx((a, b), rel=1e-9)
-    assert snb_shape(1.0, pi, alone, wrong) != pytest.approx((a, b), rel=0.1)
+    assert snb_shape(1.0, pi, alone, right) == pytest.approx((a, math.log(b)), rel=1e-9)
+    assert snb_shape(1.0, pi, alone, wrong) != pytest.approx((a, math.log(b)), rel=0.1)
 
 
 def test_pitman_solves_its_two_equations_and_has_the_greatest_likelihood() -> None:
@@ -179,7 +214,8 @@ def estimates(module: Any) -> list[float]:
             "constant = 2 * pairs / alone * (1 - d) ** 2",
             "constant = 2 * pairs / alone / (1 - d) ** 2",
         ),  # T11: multiplied for divided
-        ("math.log((1 - rare) / (1 - d))", "math.log((1 - rare) * (1 - d))"),
+        ("log_success - math.log1p(-d)", "log_success + math.log1p(-d)"),
+        ("high += 8.0", "return math.nan, math.nan"),  # only where b is not small
         ("digamma(1 - alpha)", "digamma(2 - alpha)"),  # a term of each class left out
         ("u - 1 + shift / alpha", "u + shift / alpha"),  # one class too many
         ("math.lgamma(theta + alpha)", "math.lgamma(theta + 1 + alpha)"),

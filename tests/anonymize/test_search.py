@@ -136,6 +136,14 @@ def test_a_search_that_finds_nothing_in_its_time_says_so() -> None:
         search(random_columns(1, 15, 50), [TWO_GROUPS] * 15, [Never(51)], time_limit=0.2)
 
 
+def test_without_time_the_coarsest_combination_is_the_answer_where_it_holds() -> None:
+    class Everybody(KAnonymity):
+        monotonic = False
+
+    found = search(random_columns(1, 15, 50), [TWO_GROUPS] * 15, [Everybody(50)], time_limit=1e-9)
+    assert (found.levels, found.optimal) == ((2,) * 15, False)
+
+
 def test_classes_rolled_up_from_a_finer_node_are_those_counted_from_the_tuples() -> None:
     table = pa.table([pa.array(column) for column in random_columns(3, 3, 300)], names=["0", "1", "2"])
     table = table.append_column("s", pa.array(random_columns(4, 1, 300)[0]))

@@ -216,6 +216,7 @@ def test_ctrl_c_in_mid_step_and_then_again(small: Path) -> None:
     assert answer.out.count("already done") == 6, "finished steps were kept"
 
 
+@pytest.mark.slow  # the fast tests have the same kill in test_walk, with runs between
 def test_kill_in_mid_training_resumes_the_block_that_was_paid_for(small: Path) -> None:
     edit(small, "epochs = 4", "epochs = 40")
     kill_in_mid_training(small)

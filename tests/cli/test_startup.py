@@ -19,6 +19,8 @@ HEAVY = [
     "cryptography",
     "sqlite3",
     "sklearn",
+    "ibis",
+    "duckdb",
 ]
 
 

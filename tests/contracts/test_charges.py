@@ -35,6 +35,9 @@ SHOWN_LOSS = (
 
 ANCHORED = ANCHOR + "test_every_row_is_anchored_before_its_caller_may_rely_on_it"
 SPENT = "tests/anonymize/private/test_spending.py::test_nothing_is_released_that_was_not_paid_for"
+ENTRY = "tests/anonymize/test_ledger_entry.py::test_the_entry_says_what_was_released_and_costs_nothing"
+ENTRY_FIRST = "tests/cli/test_anonymize_ledger.py::test_what_fails_after_the_entry_leaves_it_and_no_file"
+FILE_ENTRY_FIRST = "tests/cli/test_anonymize_file.py::test_what_fails_after_the_entry_leaves_it_and_no_file"
 SAFE_K = "tests/anonymize/private/test_safe_k.py::"
 NOISED_VALUES = "tests/anonymize/perturb/test_private_noise.py::"
 PAID_FIRST = TRAINER + "test_the_block_is_paid_for_before_a_row_is_read"
@@ -68,8 +71,18 @@ CHARGES = (
     Charge("study/steps/twin.py", "_work", "run.charge", 1, "None", WALK),
     Charge("study/steps/evaluate.py", "_work", "run.charge", 1, "None", WALK),
     Charge("study/steps/attack.py", "_work", "run.charge", 1, "None", WALK),
-    Charge("anonymize/private/spending.py", "Spending.__enter__", "self.ledger.reserve", 1, FREE.format("self"), SPENT),
-    Charge("anonymize/private/spending.py", "Spending._spend", "reservation.count_step", 1, "None", SPENT),
+    Charge("privacy/gaussian_steps.py", "GaussianSteps.__enter__", "self.ledger.reserve", 1, FREE.format("self"), SPENT),
+    Charge("privacy/gaussian_steps.py", "GaussianSteps.spend", "reservation.count_step", 1, "None", SPENT),
+    Charge("anonymize/private/spending.py", "Spending.noisy", "self.spend", 1, "None", SPENT),
+    Charge("anonymize/private/spending.py", "Spending.choice", "self.spend", 1, "None", SPENT),
+    Charge(
+        "train/releases.py",
+        "Releases.release",
+        "self.spend",
+        1,
+        "None",
+        PAID_RELEASES + "test_nothing_is_released_that_was_not_paid_for",
+    ),
     Charge(
         "anonymize/private/safe_k.py",
         "safe_k_anonymize",
@@ -86,6 +99,9 @@ CHARGES = (
         "None",
         SAFE_K + "test_the_one_paid_step_is_counted_before_a_coin_is_tossed",
     ),
+    Charge("anonymize/ledger_entry.py", "record_release", "ledger.record", 1, "None", ENTRY),
+    Charge("cli/anonymize.py", "_deliver", "book.record", 1, "None", ENTRY_FIRST),
+    Charge("cli/anonymize_file.py", "release_file", "book.record", 1, "None", FILE_ENTRY_FIRST),
     Charge("study/run.py", "Run.charge", "self.ledger.record", 1, "None", WALK),
     Charge(
         "anonymize/perturb/private_noise.py",
@@ -120,22 +136,6 @@ CHARGES = (
     Charge(_P, "PrivateTraining._paid", "self._pay.resume", 1, FREE.format("self.plan"), EVERY_STEP),
     Charge(_P, "PrivateTraining.record", "self._payment().record", 1, "None", SHOWN_LOSS),
     Charge("train/torch/loop.py", "fit", "private.record", 1, "None", SHOWN_LOSS),
-    Charge(
-        "train/releases.py",
-        "Releases.__enter__",
-        "self.ledger.reserve",
-        1,
-        FREE.format("self"),
-        PAID_RELEASES + "test_nothing_is_released_that_was_not_paid_for",
-    ),
-    Charge(
-        "train/releases.py",
-        "Releases.release",
-        "self._reservation.count_step",
-        1,
-        "None",
-        PAID_RELEASES + "test_nothing_is_released_that_was_not_paid_for",
-    ),
     Charge(
         "train/sklearn/regressor.py",
         "PrivateRegressor._trained.pay",
@@ -224,7 +224,7 @@ CHARGES = (
     Charge(_F, "_write_first_row", "connection.execute", 2, "None", ON_DISK),
 )
 
-_CHARGING = {"charge", "reserve", "resume", "_resume", "record", "count_step", "pay", "_pay"}
+_CHARGING = {"charge", "reserve", "resume", "_resume", "record", "count_step", "spend", "pay", "_pay"}
 _BOOKKEEPING = {"_claim", "_next_window", "_write", "_written", "_anchored", "advance"}  # names of the ledger's own
 
 

@@ -99,6 +99,7 @@ _BOOK = "tests/cli/test_ledger_commands.py::"
 _REDUCED = "tests/train/test_reductions.py::"
 _SCAN = "tests/cli/test_scan.py::"
 _ANON = "tests/cli/test_anonymize.py::"
+_ENV = "tests/cli/test_env.py::"
 _RISK = "tests/cli/test_risk.py::"
 _DEMO = "tests/end_to_end/test_demo.py::"
 
@@ -351,7 +352,11 @@ PARAMETERS: dict[str, dict[str, str]] = {
     },
     "tacit risk": {
         **dict.fromkeys(("data", "quasi"), _RISK + "test_one_clear_message_for_what_cannot_be_measured"),
-        "after": _RISK + "test_the_table_fits_80_columns_and_has_before_beside_after",
+        "after": _RISK + "test_the_view_fits_80_columns_and_has_before_beside_after",
+        "hierarchy": _RISK + "test_a_hierarchy_file_says_what_labels_stand_for",
+        **dict.fromkeys(("sensitive", "target"), _RISK + "test_the_view_fits_80_columns_and_has_before_beside_after"),
+        "control": _RISK + "test_without_a_control_no_residual_risk_is_claimed",
+        "attacks": _RISK + "test_the_attacks_are_tried_as_often_as_asked",
         "threshold": _RISK + "test_the_threshold_counts",
         **dict.fromkeys(("population", "population_size"), _RISK + "test_a_population_adds_its_risks"),
         "encoding": _RISK + "test_another_encoding_is_read",
@@ -376,11 +381,22 @@ PARAMETERS: dict[str, dict[str, str]] = {
             _ANON + "test_every_option_changes_what_comes_out",
         ),
         **dict.fromkeys(("data", "quasi"), _ANON + "test_bad_input_ends_in_one_clear_error_and_nothing_is_written"),
+        "memory_limit": "tests/cli/test_anonymize_file.py::test_the_limit_holds_for_all_that_is_read",
         "out": _ANON + "test_parquet_is_written_where_the_name_says_so",
         "time_limit": _ANON + "test_a_time_limit_ends_a_search_with_the_best_found_and_says_so",
         "encoding": _ANON + "test_the_encoding_of_text_files_is_used",
         "json": _ANON + "test_json_is_the_manifest_that_is_written",
+        **dict.fromkeys(
+            ("ledger", "dataset"),
+            "tests/cli/test_anonymize_ledger.py::test_a_release_is_in_the_ledger_as_not_dp_and_the_screen_says_which_entry",
+        ),
+        "anchor": "tests/cli/test_anonymize_ledger.py::test_the_anchor_follows_the_entry_and_refuses_a_ledger_that_lacks_it",
     },
+    "tacit env create": {
+        "name": _ENV + "test_an_environment_that_is_not_known_is_refused_with_those_that_are",
+        "json": _ENV + "test_it_is_made_from_its_pins_alone_then_used_as_it_is",
+    },
+    "tacit env list": {"json": _ENV + "test_the_list_says_what_is_there"},
     "tacit check": dict.fromkeys(("study", "json"), _HERE + "test_check_answers_for_the_study_it_is_given"),
     "tacit run": {
         "study": "tests/cli/test_bad_input.py::test_a_missing_study_file",

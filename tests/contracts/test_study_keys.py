@@ -68,6 +68,7 @@ KEYS = {
     "columns.NAME.treat": Case('treat = "drop"', 'treat = "pseudonymize"', "table", _TABLE),
     "columns.NAME.above": Case("above = 5", "above = 7", base=CUT),
     "anonymize.k": Case("k = 4", "k = 30", "table", _TABLE),
+    "anonymize.hold_back": Case("k = 4", "k = 4\nhold_back = 0.3", "table", _TABLE),
     "anonymize.suppression_limit": Case("suppression_limit = 0.05", "suppression_limit = 0.6", "table", _TABLE),
     "anonymize.require": Case("k = 4", 'k = 4\nrequire = [{ model = "t-closeness", column = "ill", t = 0.05 }]', "table", _TABLE),
     "anonymize.recoding": Case("k = 4", 'k = 4\nrecoding = "mondrian"', "table", _TABLE),

@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, DataError, ShapeError
 from tacit.evaluate import accuracy_difference, utility
-from tacit.evaluate.intervals import newcombe_paired, wilson
+from tacit.evaluate.intervals import newcombe_paired
 from tacit.models.finding import Basis, Finding
+from tacit.models.wilson import wilson
 
 CLASSES = ("no", "yes")
 LABELS = np.array([0, 0, 0, 1, 1, 0])

@@ -12,8 +12,8 @@ from tacit.evaluate.intervals import (
     clopper_pearson_low,
     newcombe_difference,
     newcombe_paired,
-    wilson,
 )
+from tacit.models.wilson import wilson
 
 
 def binomial_tail(successes: int, n: int, p: float) -> float:

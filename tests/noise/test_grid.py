@@ -125,6 +125,25 @@ def test_a_sum_of_two_that_grows_too_large_is_refused() -> None:
         _ = half + half
 
 
+@pytest.mark.parametrize(
+    ("bad", "why"), [(0.5, "off its grid"), (2.0**52, "too large"), (-(2.0**60), "too large"), (np.nan, "off its grid")]
+)
+@pytest.mark.parametrize("place", [0, 40_000])
+def test_noise_off_the_grid_or_too_large_for_it_is_refused_wherever_it_stands(bad: float, why: str, place: int) -> None:
+    noise = np.zeros(40_001)
+    noise[place] = bad
+    with pytest.raises(PrivacyError, match=why):
+        GridVector.from_sum(np.zeros(40_001), 1.0).plus_noise(noise)
+
+
+@pytest.mark.parametrize("place", [0, 40_000])
+def test_a_sum_too_large_is_refused_wherever_it_stands(place: int) -> None:
+    total = np.zeros(40_001)
+    total[place] = 2.0**60
+    with pytest.raises(PrivacyError, match="too large"):
+        GridVector.from_sum(total, 1.0)
+
+
 def test_units_off_the_grid_are_refused() -> None:
     with pytest.raises(PrivacyError, match="off its grid"):
         GridVector(units=np.array([1.0, 0.5]), step=1.0, clip_norm=1.0)

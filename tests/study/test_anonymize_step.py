@@ -54,15 +54,23 @@ MODELS = """require = [
 ]"""
 
 
-def test_every_required_model_holds_in_the_table_by_hand(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def modelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which the study with further models has run."""
+    folder = tmp_path_factory.mktemp("modelled")
+    assert run(folder, with_keys(MODELS)).code == 0
+    return folder
+
+
+def test_every_required_model_holds_in_the_table_by_hand(tmp_path: Path, modelled: Path) -> None:
     """Counted here: l-diversity and t-closeness (half the sum of |p - q|) in every class. Without them a class breaks the latter."""
     far = {}
-    for name, text in (("plain", ALONE), ("models", with_keys(MODELS))):
-        assert run(tmp_path / name, text).code == 0
+    assert run(tmp_path, ALONE).code == 0
+    for name, folder in (("plain", tmp_path), ("models", modelled)):
         classes = defaultdict(list)
-        for row in table(tmp_path / name):
+        for row in table(folder):
             classes[row["age"], row["town"]].append(row["ill"])
-        with (tmp_path / name / "people.csv").open(encoding="utf-8") as file:
+        with (folder / "people.csv").open(encoding="utf-8") as file:
             everyone = Counter(row["ill"] for row in csv.DictReader(file))
         whole = {value: count / sum(everyone.values()) for value, count in everyone.items()}
         far[name] = max(
@@ -71,14 +79,13 @@ def test_every_required_model_holds_in_the_table_by_hand(tmp_path: Path) -> None
         assert all(len(ills) >= 4 for ills in classes.values())
     assert far["models"] <= 0.15 < far["plain"]
     assert all(len(set(ills)) >= 2 for ills in classes.values())
-    told = findings(tmp_path / "models")["privacy models"]
+    told = findings(modelled)["privacy models"]
     assert told["value"] == "4-anonymity; distinct 2-diversity of 'ill'; 0.15-closeness (equal distance) of 'ill'"
     assert told["basis"] == "public"
 
 
-def test_the_manifest_lies_beside_the_table_and_is_of_it(tmp_path: Path) -> None:
-    assert run(tmp_path, with_keys(MODELS)).code == 0
-    told, rows = manifest(tmp_path), table(tmp_path)
+def test_the_manifest_lies_beside_the_table_and_is_of_it(modelled: Path) -> None:
+    told, rows = manifest(modelled), table(modelled)
     assert told["rows"] - told["suppressed"] == len(rows)
     assert told["smallest_class"] == min(Counter((row["age"], row["town"]) for row in rows).values())
     assert [form["model"] for form in told["settings"]["models"]] == ["k-anonymity", "distinct-l-diversity", "t-closeness"]
@@ -91,8 +98,11 @@ def test_the_manifest_lies_beside_the_table_and_is_of_it(tmp_path: Path) -> None
     [
         ('recoding = "mondrian"', "score"),
         ('recoding = "local"', "score"),
+        ('recoding = "microaggregation"', "settings"),
+        ('recoding = "cell-suppression"', "settings"),
+        ("hold_back = 0.3", "rows"),
         ('minimize = { aggregate = "geometric mean" }', "score"),
-        ("minimize = { weights = { town = 0.01 } }", "levels"),
+        ("minimize = { weights = { town = 0.01 } }", "score"),
         ("minimize = { generalization_vs_suppression = 0.9 }", "score"),
     ],
 )
@@ -148,9 +158,16 @@ def test_what_is_declared_is_never_built_from_the_data(tmp_path: Path) -> None:
         ("minimize = { aggregat = 1 }", ["anonymize.minimize.aggregat", "Did you mean `aggregate`"]),
         ("minimize = { weights = { town = -1 } }", ["greater than or equal to 0"]),
         ("minimize = { weights = { town = 0 , age = 0 } }", ["weights", "> 0"]),
+        (
+            'recoding = "local"\nminimize = { generalization_vs_suppression = 0.9 }',
+            ["generalization_vs_suppression", "Leave it at 0.5"],
+        ),
+        ('recoding = "mondrian"\nminimize = { aggregate = "maximum" }', ["mondrian", "maximum", "sum or a mean"]),
+        ('recoding = "microaggregation"\nminimize = { aggregate = "rank" }', ["microaggregation", "rank", "sum or a mean"]),
         ("minimize = { weights = { ill = 1 } }", ["role is not quasi", "ill"]),
         ("minimize = { generalization_vs_suppression = 1.5 }", ["less than or equal to 1"]),
         ("time_limit = 0", ["anonymize.time_limit", "greater than 0"]),
+        ("hold_back = 1.0", ["anonymize.hold_back", "less than 1"]),
     ],
 )
 def test_what_cannot_be_meant_is_refused_before_anything_is_read(tmp_path: Path, keys: str, words: list[str]) -> None:
@@ -185,9 +202,8 @@ def test_no_model_ever_sees_the_anonymized_table(tmp_path: Path) -> None:
             np.testing.assert_array_equal(one, two)
 
 
-def test_the_ledger_names_every_model_of_the_table(tmp_path: Path) -> None:
-    assert run(tmp_path, with_keys(MODELS)).code == 0
-    entries = json.loads(tacit("ledger", "export", "ledger.sqlite", folder=tmp_path).out)["entries"]
+def test_the_ledger_names_every_model_of_the_table(modelled: Path) -> None:
+    entries = json.loads(tacit("ledger", "export", "ledger.sqlite", folder=modelled).out)["entries"]
     (what,) = (entry["body"]["what"] for entry in entries if entry["kind"] == "not-dp")
     assert what == (
         "a 4-anonymous table of the original rows, with distinct 2-diversity of 'ill', "
@@ -195,10 +211,78 @@ def test_the_ledger_names_every_model_of_the_table(tmp_path: Path) -> None:
     )
 
 
-def test_the_report_shows_models_losses_and_risk_in_the_custodians_edition_alone(tmp_path: Path) -> None:
-    assert run(tmp_path, with_keys(MODELS)).code == 0
-    custodian, release = ((tmp_path / f"runs/small/report/{name}.html").read_text() for name in ("custodian", "release"))
+def test_the_report_shows_models_losses_and_risk_in_the_custodians_edition_alone(modelled: Path) -> None:
+    custodian, release = ((modelled / f"runs/small/report/{name}.html").read_text() for name in ("custodian", "release"))
     for text in ("Risk of rows before and after", "Class sizes before and after", "Error of counts", "Average class size"):
         assert text in custodian, text
         assert text not in release, text
     assert "distinct 2-diversity" in release
+
+
+def test_risk_attacks_and_utility_stand_before_and_after(modelled: Path) -> None:
+    """As in `tacit risk`; what is sensitive is inferred, and no residual risk is claimed without people outside the table."""
+    found = findings(modelled)
+    for name in (
+        "highest risk",
+        "singling out: success",
+        "linkability: success",
+        "inference of ill: success",
+        "loss (NCP)",
+        "precision lost",
+        "discernibility",
+        "average class size",
+        "non-uniform entropy",
+        "Kullback-Leibler divergence",
+        "error of counts",
+    ):
+        assert f"{name}, before" in found, name
+        assert f"{name}, after" in found, name
+    assert not [name for name in found if "residual" in name]
+    assert found["highest risk, before"]["value"] > found["highest risk, after"]["value"]
+    assert found["loss (NCP), before"]["value"] == 0 < found["loss (NCP), after"]["value"]
+    rates = [found[f"inference of ill: success, {when}"]["value"] for when in ("before", "after")]
+    assert rates[0] > rates[1]
+    assert {found[name]["basis"] for name in found if name.endswith((", before", ", after"))} == {"exact"}
+
+
+def test_the_label_is_what_a_classifier_learns_from_either_table(finished: tuple[Path, Answer]) -> None:
+    found = findings(finished[0])
+    shares = [found[f"accuracy of a classifier, {when}"]["value"] for when in ("before", "after")]
+    assert all(0.4 < share < 0.7 for share in shares), "age and town say nothing of the label here"
+
+
+def test_rows_held_back_are_the_control_and_are_not_released(tmp_path: Path) -> None:
+    """A keyed choice: 30% of 400 rows is 120, and 70 to 170 but for one key in 10^7 (binomial: 3.4e-9 and 4.6e-8)."""
+    assert run(tmp_path, with_keys("hold_back = 0.3")).code == 0
+    found, told = findings(tmp_path), manifest(tmp_path)
+    assert 230 <= told["rows"] <= 330
+    assert found["linkability: success outside, after"]["n"] == 400 - told["rows"]
+    assert found["inference of ill: residual risk, after"]["interval"]
+    assert "residual risk" not in (tmp_path / "runs/small/report/release.html").read_text()
+
+
+def test_a_sensitive_column_that_no_model_protects_is_named_in_check_and_in_both_editions(tmp_path: Path, modelled: Path) -> None:
+    """k-anonymity limits who is found, not what is learned: the study may release such a column, but never silently."""
+    warning = "ill: no model limits what a class tells of it"
+    write_small_study(tmp_path, ALONE)
+    assert warning in " ".join(tacit("check", folder=tmp_path).out.split())
+    assert tacit("run", folder=tmp_path).code == 0
+    told = findings(tmp_path)["sensitive columns"]
+    assert told["basis"] == "public"
+    assert warning in told["value"]
+    for edition in ("custodian", "release"):
+        assert warning in (tmp_path / f"runs/small/report/{edition}.html").read_text(), edition
+    assert manifest(tmp_path)["settings"]["sensitive"] == ["ill"]
+    protected = findings(modelled)["sensitive columns"]["value"]
+    assert protected.startswith("ill: distinct 2-diversity of 'ill'")
+    assert "no model" not in protected
+
+
+def test_a_sensitive_column_with_one_value_is_refused(tmp_path: Path) -> None:
+    write_small_study(tmp_path, ALONE)
+    data = tmp_path / "people.csv"
+    data.write_text(data.read_text().replace(",yes", ",no"))
+    answer = tacit("run", folder=tmp_path)
+    assert answer.code == 1
+    assert "'ill'" in answer.error
+    assert not (tmp_path / "runs/small/anonymize/table.csv").exists()

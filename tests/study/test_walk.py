@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from command_line import Answer, grant, kill_in_mid_training, tacit
-from tacit.privacy.ledger import Ledger
+from tacit.privacy.ledger import Ledger, verify
 
 STEPS = ["scan", "anonymize", "train", "twin", "evaluate", "attack", "audit", "report"]
 
@@ -190,12 +190,15 @@ def test_an_interrupted_training_survives_runs_with_other_settings(again: Path) 
     study.write_text(text.replace("epsilon = 2.0", "epsilon = 1.0").replace("epochs = 4", "epochs = 40"))
     kill_in_mid_training(again)
     assert list(again.glob("runs/small/secret/*.checkpoint"))
+    paid = verify(again / "ledger.sqlite").datasets["people"].charged
+    assert paid.epsilon > 2.9, "both blocks were charged before their first step"
     long_text = study.read_text()
     study.write_text(text)
     assert tacit("run", folder=again).code == 0
     study.write_text(long_text)
     answer = tacit("run", folder=again)
     assert answer.code == 0, answer.error
+    assert verify(again / "ledger.sqlite").datasets["people"].charged == paid
     steps = {one["name"]: one["value"] for one in record(again, "train")["findings"]}
     assert steps["steps run"] == steps["steps"]
 

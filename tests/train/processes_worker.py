@@ -254,7 +254,6 @@ def _refusals(rank: int, ledger: Ledger | None, poor: Ledger | None) -> Seen:
         "wrapped": attempt(model=nn.parallel.DistributedDataParallel(network(0))),
         "loss": refusal(wrong_loss),
         "kept": attempt(checkpoints=None if rank else Checkpoints(path=Path("never written"), key=bytes(32))),
-        "pieces": attempt(model=fully_shard(network(0)), checkpoints=Checkpoints(path=Path("never written"), key=bytes(32))),
         "paid": "" if ledger is None else " ".join(str(one.request_id) for one in ledger.entries() if one.kind == "dp"),
     }
 
@@ -293,10 +292,19 @@ def nobody() -> Reservation:
     raise AssertionError("the first process pays")
 
 
-def kept(folder: Path, rank: int, mechanism: str, *, kill_after: int | None = None, at_checkpoint: bool = True) -> Seen:
-    """Train with checkpoints every three steps; both processes are killed after a step, when its checkpoint is there or before."""
+def kept(
+    folder: Path, rank: int, mechanism: str, *, kill_after: int | None = None, at_checkpoint: bool = True, cut: bool = False
+) -> Seen:
+    """Train with checkpoints every three steps; both processes are killed after a step, when its checkpoint is there or before.
+
+    cut -- under fully_shard: weights and Adam's moments are in pieces, of uneven sizes.
+    """
+    torch.manual_seed(100 + (0 if cut else rank))
+    model = nn.Sequential(nn.Linear(3, 7), nn.Tanh(), nn.Dropout(0.3), nn.Linear(7, 2))
+    if cut:
+        fully_shard(model[0])
+        fully_shard(model)
     torch.manual_seed(100 + rank)  # dropout differs between processes
-    model = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Dropout(0.3), nn.Linear(8, 2))
     sizes: dict[str, Any] = {"n": ROWS, "batch_size": 16, "epochs": 2, "clip_norm": 0.5, "parameters": 50}
     runs: dict[str, Any] = {"checkpoint_every": 3, "spare_steps": 6, "mechanism": mechanism}
     plan = Plan.solve(epsilon=2.0, delta=1e-5, sampling="shuffle" if mechanism == "banded" else None, **sizes, **runs)
@@ -320,7 +328,7 @@ def kept(folder: Path, rank: int, mechanism: str, *, kill_after: int | None = No
                     private.checkpoint()
                 dist.barrier()
                 os.kill(os.getpid(), signal.SIGKILL)
-        weights = {name: value.clone() for name, value in private.finish().state_dict().items()}
+        weights = {name: whole(value).clone() for name, value in private.finish().state_dict().items()}
         spent = None if ledger is None else (ledger.spent("people").epsilon, max(one.claimed or 0 for one in ledger.entries()))
     price = plan.guarantee.epsilon
     return {"weights": weights, "begun": begun, "steps": private.step, "planned": plan.steps, "spent": spent, "price": price}
@@ -352,6 +360,18 @@ def resumed_banded(folder: Path, rank: int) -> Seen:
 
 def resumed_plain(folder: Path, rank: int) -> Seen:
     return kept(folder.parent / "cut_plain", rank, "dp-sgd")
+
+
+def whole_sharded(folder: Path, rank: int) -> Seen:
+    return kept(folder, rank, "dp-sgd", cut=True)
+
+
+def cut_sharded(folder: Path, rank: int) -> Seen:
+    return kept(folder, rank, "dp-sgd", kill_after=6, cut=True)
+
+
+def resumed_sharded(folder: Path, rank: int) -> Seen:
+    return kept(folder.parent / "cut_sharded", rank, "dp-sgd", cut=True)
 
 
 def resumed_between(folder: Path, rank: int) -> Seen:

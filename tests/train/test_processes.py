@@ -166,7 +166,6 @@ def test_correlated_noise_is_kept_and_restored_part_by_part(pair: Pair) -> None:
         ("wrapped", "UnsupportedModel", "Pass the model itself"),
         ("loss", "ShapeError", "one per example"),
         ("kept", "ConfigError", "differ in whether checkpoints are kept"),
-        ("pieces", "ConfigError", "holds the weights in pieces"),
     ],
 )
 def test_what_one_process_refuses_all_refuse(what: str, error: str, says: str, pair: Pair) -> None:
@@ -199,12 +198,13 @@ def test_a_killed_process_stops_the_others_and_the_ledger_stays_true(name: str, 
 def test_killed_together_they_resume_to_the_weights_of_an_uninterrupted_run(tmp_path: Path) -> None:
     """Both processes are killed at a checkpoint, which the first wrote for both: draws, noise with its memory, dropout and Adam go on.
 
-    Planted faults, each seen: the first process's generator given to both; the noise's memory of the first in both; a fresh optimizer
-    in the second.
+    With "sharded" weights and moments are in pieces, which one file holds whole. Planted faults, each seen: the first process's generator
+    given to both; the noise's memory of the first in both; a fresh optimizer in the second; the first process's pieces given to both.
     """
-    assert launched(tmp_path, ("whole_banded", "whole_plain")) == [0, 0]
-    for kind, step in (("banded", 3), ("plain", 6)):
+    assert launched(tmp_path, ("whole_banded", "whole_plain", "whole_sharded")) == [0, 0]
+    for kind, step in (("banded", 3), ("plain", 6), ("sharded", 6)):
         assert launched(tmp_path, (f"cut_{kind}",)) == [-9, -9]
+        assert (tmp_path / f"cut_{kind}" / "checkpoint.0").stat().st_mode & 0o777 == 0o600
         assert launched(tmp_path, (f"resumed_{kind}",)) == [0, 0]
         for rank in range(2):
             whole, again = (

@@ -60,10 +60,18 @@ FORMS: dict[str, tuple[Loss, Loss, Any]] = {
 }
 
 
-def update(ledger: Ledger, loss: Loss, reduction: Any, *, name: str, rows: tuple[Tensor, ...] | None = None) -> dict[str, Tensor]:
-    """Return the clipped sum / batch size of one step over all rows, in micro-batches of five, the last padded."""
+def update(
+    ledger: Ledger, loss: Loss, reduction: Any, *, name: str, rows: tuple[Tensor, ...] | None = None, tried: Loss | None = None
+) -> dict[str, Tensor]:
+    """Return the clipped sum / batch size of one step over all rows, in micro-batches of five, the last padded.
+
+    tried -- what `check` is given in place of the loss: a running batch is then all that sees it.
+    """
     net, rows = model(), data() if rows is None else rows
     private, _ = training(net, rows, plan(N, N, clip_norm=0.3), ledger, Still(3), max_physical_batch=5, name=name)
+    check = loss if tried is None else tried
+    if reduction is not None:
+        private.check(lambda x, y, w: check(private.model(x), y, w), reduction=reduction)
     seen = []
     for x, y, w in private.batches():
         seen.append(bool(private.real.all()))
@@ -117,6 +125,8 @@ def test_rows_of_users_and_copies_are_masked_and_scaled_as_rows(copies: int, led
             request_id=f"{name} {copies}",
             source=Still(4),
         )
+        if reduction is not None:
+            private.check(lambda x, y, w, p=private, f=loss: f(p.model(x), y, w), reduction="mean")
         for x, y, w in private.batches():
             assert not private.real.all()
             private.backward(loss(private.model(x), y, w), reduction=reduction)  # type: ignore[arg-type]
@@ -164,13 +174,21 @@ COUPLED: dict[str, tuple[Callable[..., Tensor], Any, str]] = {
 def test_rows_that_meet_in_a_reduced_loss_are_refused(form: str, ledger: Ledger) -> None:
     loss, reduction, says = COUPLED[form]
     with pytest.raises(PrivacyError, match=says) as refusal:
-        update(ledger, loss, reduction, name="one")
+        update(ledger, loss, reduction, name="one", tried=lambda o, y, w: getattr(words(o, y, w), reduction)())
     assert 'reduction="none"' in str(refusal.value)
 
 
 def refused(ledger: Ledger, net: nn.Module, loss: Callable[[PrivateTraining, Tensor, Tensor], Tensor], reduction: Any) -> None:
     x, y, _ = data()
     private, _ = training(net, (x, y), plan(N, N), ledger, Still(3))
+    if reduction in ("mean", "sum"):
+
+        def honest(x: Tensor, _: Tensor) -> Tensor:
+            found = private.model(x)
+            by_row = (found if isinstance(found, Tensor) else found[0]).square().mean(dim=(1, 2))
+            return by_row.mean() if reduction == "mean" else by_row.sum()
+
+        private.check(honest, reduction=reduction)
     for rows, targets in private.batches():
         private.backward(loss(private, rows, targets), reduction=reduction)
 
@@ -217,6 +235,7 @@ def test_outputs_computed_from_one_another_are_refused_together_and_exact_apart(
     x, y, _ = data()
     for number, one in enumerate((net, plain)):
         private, _ = training(one, (x, y), plan(N, N), ledger, Still(3), name=str(number))
+        private.check(lambda x, y, p=private: F.nll_loss(p.model(x)[1].transpose(1, 2), y), reduction="mean")
         for rows, targets in private.batches():
             logs = private.model(rows)[1].transpose(1, 2)
             if number:
@@ -244,6 +263,7 @@ def test_a_mean_that_the_model_itself_returns_is_taken_apart_at_its_answers(ledg
     x, y, w = data()
     for number, net in enumerate(nets):
         private, _ = training(net, (x, y), plan(N, N), ledger, Still(3), name=str(number))
+        private.check(lambda x, y, p=private: p.model(x, y)[0], reduction="mean")
         for rows, targets in private.batches():
             whole, answers = private.model(rows, targets)
             if number:
@@ -266,6 +286,48 @@ def test_a_weight_made_of_all_labels_leaves_no_trace_and_the_check_finds_it(ledg
     private, _ = training(model(), (x, y), plan(N, N), ledger, Still(3))
     with pytest.raises(PrivacyError, match="batch-wide normalizer"):
         private.check(lambda x, y: counted(private.model(x), y), reduction="sum")
-    private.check(lambda x, y: mean_of(private, x, y), reduction="mean")
     for rows, targets in private.batches():
-        private.backward(counted(private.model(rows), targets), reduction="sum")
+        with pytest.raises(PrivacyError, match=r"private\.check"):
+            private.backward(counted(private.model(rows), targets), reduction="sum")
+        break
+
+
+def hinge(o: Tensor, _: Tensor) -> Tensor:
+    """Every row's score against every other's: flat or linear, so that no second derivative shows who met whom."""
+    scores = o.sum(dim=(1, 2))
+    return F.relu(1 + scores[:, None] - scores[None, :]).mean()
+
+
+def spread(o: Tensor, y: Tensor) -> Tensor:
+    """The mean, each row divided by the batch's own spread, which is detached."""
+    each = words(o, y, y)
+    return (each / each.detach().std()).mean()
+
+
+@pytest.mark.parametrize("loss", [hinge, spread])
+def test_a_declared_loss_is_tried_on_synthetic_batches_before_a_batch_takes_it(
+    loss: Callable[[Tensor, Tensor], Tensor], ledger: Ledger
+) -> None:
+    """No running batch sees these two. Planted faults, each seen: the reduction taken untried; a try that failed counted as one; the hinge
+    tried at the model's own outputs alone, which are all on one side of it.
+    """
+    x, y, _ = data()
+    private, _ = training(model(), (x, y), plan(N, N), ledger, Still(3))
+    with pytest.raises(PrivacyError, match="another record's gradient"):
+        private.check(lambda x, y: loss(private.model(x), y), reduction="mean")
+    rows, targets = next(batches := private.batches())
+    with pytest.raises(PrivacyError, match=r'private\.check.*reduction="mean"'):
+        private.backward(loss(private.model(rows), targets), reduction="mean")
+    batches.close()
+
+
+def test_a_reduction_that_was_tried_is_taken_and_the_other_is_not(ledger: Ledger) -> None:
+    x, y, _ = data()
+    private, _ = training(model(), (x, y), plan(N, N), ledger, Still(3))
+    private.check(lambda x, y: mean_of(private, x, y), reduction="mean")
+    rows, targets = next(private.batches())
+    whole = mean_of(private, rows, targets)
+    with pytest.raises(PrivacyError, match=r"private\.check"):
+        private.backward(whole * N, reduction="sum")
+    private.backward(whole, reduction="mean")
+    assert private.step == 1

@@ -236,6 +236,36 @@ def test_a_checkpoint_is_there_before_anything_is_charged_and_gone_when_the_char
     assert not checkpoints.path.exists()
 
 
+@pytest.mark.parametrize("resumed", [False, True])
+def test_batches_are_begun_once(resumed: bool, ledger: Ledger, tmp_path: Path) -> None:
+    """A second entry would put the checkpoint's sampler and noise in place again, after steps that have used them."""
+    if resumed:
+        run(ledger, path=tmp_path / "secret", stop=EVERY)
+    model = nn.Sequential(nn.Linear(3, 5), nn.Tanh(), nn.Dropout(0.2), nn.Linear(5, 2))
+    private = PrivateTraining(
+        model,
+        torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9),
+        (rows := torch.rand(60, 3), (rows[:, 0] > 0).long()),
+        plan_of("poisson"),
+        pay=Payment(ledger=ledger, budget="people", request_id="one", purpose="test"),
+        source=SeededSource(3),
+        checkpoints=Checkpoints(path=tmp_path / "secret", key=KEY),
+    )
+    if resumed:
+        for name in ("scheduler", "average"):
+            private._keeper._loaded["kept"].pop(name, None)  # type: ignore[union-attr]
+    began = private.step
+    for x, y in private.batches():
+        private.backward(cross_entropy(model(x), y))
+        if private.step == began + 1:
+            break
+    claimed = max(one.claimed or 0 for one in ledger.entries())
+    with pytest.raises(RunError, match="begun before"):
+        next(private.batches())
+    assert private.step == began + 1
+    assert max(one.claimed or 0 for one in ledger.entries()) == claimed
+
+
 def test_a_checkpoint_of_another_loop_is_refused(ledger: Ledger, tmp_path: Path) -> None:
     run(ledger, path=tmp_path / "c", stop=8, average=0.8)
     with pytest.raises(RunError, match="average"):
@@ -361,4 +391,5 @@ def test_kill_9_at_any_moment_never_leaves_less_charged_than_spent(tmp_path: Pat
             assert parent.stdout.readline().split() == ["ended", str(-signal.SIGKILL)]
             assert_charged(tmp_path)
     left = [one.name for one in tmp_path.iterdir() if one.name.startswith(".c.")]
-    assert not left, "what a kill in mid-write leaves is removed when the checkpoint is next opened"
+    opened = (tmp_path / "c").exists()  # a kill in the first write leaves nothing to open
+    assert not (opened and left), "what a kill in mid-write leaves is removed when the checkpoint is next opened"

@@ -53,6 +53,7 @@ class Classes:
     subset     -- shape (c,): rows of the research subset in each class; `sizes` then counts the population (delta-presence).
     population -- shape (c,): rows of the population table in each class (k-map, journalist risk); None without such a table.
     codes      -- per quasi-identifier, shape (c,): code of the class's generalized value.
+    lost       -- shape (c,): share of a row's information that the class loses, see `information_lost`; None: not measured.
     """
 
     sizes: NDArray[np.int64]
@@ -61,6 +62,7 @@ class Classes:
     subset: NDArray[np.int64] | None = None
     population: NDArray[np.int64] | None = None
     codes: tuple[NDArray[np.int64], ...] = ()
+    lost: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -74,7 +76,20 @@ class Classes:
             subset=None if self.subset is None else self.subset[mask],
             population=None if self.population is None else self.population[mask],
             codes=tuple(codes[mask] for codes in self.codes),
+            lost=None if self.lost is None else self.lost[mask],
         )
+
+
+def information_lost(shares: NDArray[np.float64], leaves: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return the share of a row's information that is lost, shape (r,): 0 where all is raw, 1 where all is "*".
+
+    shares -- shape (r, m): share of each column's domain that a value covers; at least 1 / leaves is taken, numbers without rows
+    in a hierarchy too. leaves -- shape (m,): sizes of the domains; 0 is returned where all are of one value.
+    Source: Wan et al. 2015 (PLoS ONE 10(3) e0120592), the publisher's loss of entropy over the largest possible.
+    """
+    most = float(np.log10(leaves.astype(np.float64)).sum())
+    covered = np.log10(np.maximum(shares, 1.0 / leaves)).sum(axis=1)
+    return np.asarray(1.0 + covered / most) if most > 0 else np.zeros(len(shares))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from tacit.anonymize.classes import Recoded
 from tacit.anonymize.coding import CodedColumn, Tuples
+from tacit.anonymize.outcome import LocalRecoding
 from tacit.anonymize.privacy_models import PrivacyModel
 from tacit.anonymize.search import SearchResult, search_levels
 from tacit.errors import ConfigError, DataError
@@ -36,9 +37,22 @@ class _SuppressedRows(_Anything):
         return float(recoded.weights[~recoded.kept].sum())
 
 
-def impossible(coded: Sequence[CodedColumn], tuples: Tuples, models: Sequence[PrivacyModel], allowed: int) -> str:
-    """Return the message for a request that no combination of levels meets."""
+def impossible(
+    coded: Sequence[CodedColumn],
+    tuples: Tuples,
+    models: Sequence[PrivacyModel],
+    allowed: int,
+    *,
+    how: LocalRecoding = "full-domain",
+) -> str:
+    """Return the message for a request that nothing meets: no combination of levels, or not the recoding `how`."""
     together, rows = " and ".join(str(model) for model in models), tuples.rows
+    if how != "full-domain" and _works(coded, tuples, models, allowed):
+        name = how if isinstance(how, str) else how.to_json()["recoding"]
+        return (
+            f"the recoding {name!r} does not meet {together}: it starts from all {rows} rows as one class, which must hold, and combinations "
+            'of levels that leave rows out meet it. Nothing is released. Use recoding="full-domain" or "local".'
+        )
     parts = [f"no combination of levels meets {together} with at most {allowed} of {rows} rows suppressed."]
     failing = [model for model in models if not _works(coded, tuples, [model], allowed)]
     for model in failing:

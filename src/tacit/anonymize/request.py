@@ -13,6 +13,7 @@ from tacit.anonymize.coding import CodedColumn, Tuples, code_sensitive, code_tab
 from tacit.anonymize.columns import get_column, plain
 from tacit.anonymize.hierarchies import Hierarchy
 from tacit.anonymize.privacy_models import PrivacyModel
+from tacit.anonymize.privacy_models.model import looks_at_population
 from tacit.errors import ConfigError, DataError
 
 
@@ -36,13 +37,14 @@ class Request:
             )
         if not self.require:
             raise ConfigError("name at least one privacy model; got none, so nothing would be promised. Try [KAnonymity(5)].")
-        if not 0 <= self.suppression_limit < 1:
+        if isinstance(self.suppression_limit, bool | str) or not 0 <= self.suppression_limit < 1:
             raise ConfigError(
                 f"suppression_limit must be >= 0 and < 1, got {self.suppression_limit}. It is a share of rows: 0.05 for 5%."
             )
         if self.data.num_rows == 0:
             raise DataError("the table has no rows. Check the file and its filters.")
         self._check_names()
+        self._check_population()
         for name in (*self.hierarchies, *self.sensitive, *self.keep):
             _check_type(name, get_column(self.data, name).type)
         for name in (*self.hierarchies, *self.sensitive):
@@ -61,6 +63,18 @@ class Request:
         if twice:
             raise ConfigError(
                 f"the columns {twice} are named twice: a column is a quasi-identifier, sensitive or kept as it is, once. Choose one."
+            )
+
+    def _check_population(self) -> None:
+        if self.population is None:
+            return
+        if not isinstance(self.population, pa.Table):
+            raise ConfigError(f"population must be an Arrow table, got {type(self.population).__name__}. Use pa.table(...).")
+        if not any(looks_at_population(model) for model in self.require):
+            raise ConfigError(
+                f"a population table is given, and none of {', '.join(map(str, self.require))} looks at it: the release would be the same "
+                "without. Add KMap(k) or a model with a journalist, which do; for delta-presence the table itself is the population and "
+                "`subset` says which rows are released; EstimatedKMap and PopulationUniqueness take a population_size. Or leave `population` out."
             )
 
     def _check_subset(self) -> None:
@@ -101,6 +115,11 @@ def request_of(
 
     Raises ConfigError for wrong settings, DataError for data that do not fit.
     """
+    if not isinstance(data, pa.Table):
+        raise ConfigError(
+            f"the table must be an Arrow table, got {type(data).__name__}. Use tacit.tables.read_table(file), pa.table(...) or "
+            "pa.Table.from_pandas(frame, preserve_index=False)."
+        )
     if isinstance(quasi, str) or isinstance(sensitive, str) or isinstance(keep, str):
         raise ConfigError("quasi, sensitive and keep are lists of column names, got a text. Write [name] for a single column.")
     if not isinstance(require, Sequence):
@@ -109,6 +128,7 @@ def request_of(
         from tacit.anonymize.hierarchies.automatic import automatic_hierarchies
 
         quasi = automatic_hierarchies(data, list(quasi))
+    _check_kinds(quasi, require)
     of_models = [name for model in require for name in model.columns if name not in sensitive]
     return Request(
         data=data,
@@ -120,6 +140,20 @@ def request_of(
         subset=None if subset is None else np.asarray(subset),
         population=population,
     )
+
+
+def _check_kinds(quasi: Mapping[str, Any], require: Sequence[Any]) -> None:
+    strangers = [type(model).__name__ for model in require if not callable(getattr(model, "holds", None))]
+    if strangers:
+        raise ConfigError(
+            f"require holds {strangers}, which are no privacy models: nothing could be promised by them. Write [KAnonymity(5)]."
+        )
+    wrong = [name for name, hierarchy in quasi.items() if not callable(getattr(hierarchy, "generalize", None))]
+    if wrong:
+        raise ConfigError(
+            f"the quasi-identifiers {wrong} are given something that is no hierarchy, so their levels are unknown. Give one such as "
+            "IntervalHierarchy or TreeHierarchy, or the list of names alone for automatic ones."
+        )
 
 
 def _check_type(name: str, column_type: pa.DataType) -> None:

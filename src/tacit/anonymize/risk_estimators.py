@@ -15,6 +15,9 @@ from tacit.errors import ConfigError, DataError
 
 UniquesEstimator = Literal["dankar", "pitman", "zayatz", "snb"]
 
+_NEARLY_POISSON = 25.0
+"""1 - b = exp(-25): from here on the slide negative binomial is a Poisson distribution, to eleven digits."""
+
 
 @dataclass(frozen=True, slots=True)
 class SampledSizes:
@@ -127,16 +130,18 @@ def snb_uniques(sample: SampledSizes) -> float:
     if sample.fraction == 1:
         return float(sample.of_size(1))
     classes = shlosser_classes(sample)
-    shape, success = snb_shape(classes, sample.fraction, sample.of_size(1), sample.of_size(2))
-    return math.nan if math.isnan(shape) else classes * success**shape
+    shape, log_success = snb_shape(classes, sample.fraction, sample.of_size(1), sample.of_size(2))
+    return math.nan if math.isnan(shape) else classes * math.exp(shape * log_success)
 
 
 def snb_shape(classes: float, fraction: float, alone: float, pairs: float) -> tuple[float, float]:
-    """Return (a, b) of the slide negative binomial with these expected f1 and f2; NaN twice when there are none.
+    """Return (a, log b) of the slide negative binomial with these expected f1 and f2; NaN twice when there are none.
 
     classes -- K; fraction -- pi, below 1; alone -- f1 > 0; pairs -- f2.
     With d = (1 - pi)(1 - b): f1 = K pi (b/(1-d))^a (1 + a d/(1-d)), and f2 / f1 = a pi (1-b) (2 - (1-a) d) / (2 (1-d) (1-d+a d)).
-    For given b the second is a quadratic equation with one positive root a; b is then found by bisection on the first.
+    For given b the second is a quadratic equation with one positive root a. With that a, the right side of the first rises
+    with b, from 0 to that of a Poisson distribution (b to 1, a (1-b) fixed): one solution when f1 lies below the limit,
+    none otherwise. b may be as small as it likes: of a class larger than most of the sample only log b tells.
     """
     if pairs <= 0:
         return math.nan, math.nan
@@ -148,17 +153,19 @@ def snb_shape(classes: float, fraction: float, alone: float, pairs: float) -> tu
         root = math.sqrt(line * line + 4 * square * constant)
         return 2 * constant / (line + root) if line > 0 else (root - line) / (2 * square)
 
-    def excess(rare: float) -> float:
+    def excess(place: float) -> float:
+        log_success = -math.exp(place)
+        rare = -math.expm1(log_success)
         a, d = shape(rare), (1 - fraction) * rare
-        return math.log(classes * fraction / alone) + a * math.log((1 - rare) / (1 - d)) + math.log1p(a * d / (1 - d))
+        return math.log(classes * fraction / alone) + a * (log_success - math.log1p(-d)) + math.log1p(a * d / (1 - d))
 
-    grid = 1.0 / (1.0 + np.exp(np.linspace(-18.0, 18.0, 181)))  # 1 - b from nearly 1 down to nearly 0
-    values = [excess(rare) for rare in grid.tolist()]
-    for left, right, before, after in zip(grid[:-1], grid[1:], values[:-1], values[1:], strict=True):
-        if before * after <= 0:
-            rare = _bisect(excess, float(left), float(right))
-            return shape(rare), 1 - rare
-    return math.nan, math.nan
+    low, high = -_NEARLY_POISSON, 0.0
+    if not excess(low) > 0:
+        return math.nan, math.nan
+    while excess(high) > 0:
+        high += 8.0
+    log_success = -math.exp(_bisect(excess, low, high))
+    return shape(-math.expm1(log_success)), log_success
 
 
 def pitman_uniques(sample: SampledSizes) -> float:

@@ -1,123 +1,149 @@
 """`tacit anonymize`: a table in which nobody can be told apart within the privacy models asked for, and its manifest."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+from tacit.cli import anonymize_arguments as given
 
-    from tacit.anonymize import Anonymization, Hierarchy
-    from tacit.anonymize.search import Progress
+if TYPE_CHECKING:
+    from tacit.anonymize import Anonymization
+    from tacit.anonymize.outcome import LocalRecoding
+    from tacit.cli.anonymize_asked import Asked, Made
+    from tacit.cli.anonymize_ledger import Book
 
 
 def anonymize(
-    data: Annotated[Path, typer.Argument(help="A CSV, Parquet or Arrow file; it is only read.")],
-    out: Annotated[
-        Path, typer.Option(help="Where the release goes: a new .csv or .parquet. OUT.manifest.json is written beside it.")
-    ],
-    quasi: Annotated[list[str], typer.Option(help="A quasi-identifier; repeat the option for each column.")],
-    k: Annotated[int | None, typer.Option("--k", help="Short for --require k-anonymity:k=K.")] = None,
-    require: Annotated[
-        list[str] | None,
-        typer.Option(help="A privacy model: NAME:KEY=VALUE,..., as distinct-l-diversity:column=disease,l=3; or its JSON form."),
-    ] = None,
-    hierarchy: Annotated[
-        list[str] | None,
-        typer.Option(help="COLUMN=FILE: a .csv, one row per value from raw to coarsest, or a .json. Automatic without."),
-    ] = None,
-    sensitive: Annotated[
-        list[str] | None, typer.Option(help="A sensitive column, released as it is. Those that models name are added.")
-    ] = None,
-    keep: Annotated[list[str] | None, typer.Option(help="A further column to release as it is; others are left out.")] = None,
-    suppression_limit: Annotated[float, typer.Option(help="Largest share of rows that may be left out.")] = 0.0,
-    recoding: Annotated[str, typer.Option(help="full-domain is proved optimal; local and mondrian lose less.")] = "full-domain",
-    aggregate: Annotated[
-        str, typer.Option(help="Of the columns' losses: sum, arithmetic mean, geometric mean, maximum or rank.")
-    ] = "arithmetic mean",
-    weight: Annotated[
-        list[str] | None, typer.Option(help="COLUMN=NUMBER: how much losing a column counts; 1 for those not named.")
-    ] = None,
-    generalization_vs_suppression: Annotated[
-        float, typer.Option(help="Below 0.5 leaving rows out costs less, above it generalizing does.")
-    ] = 0.5,
-    subset: Annotated[
-        str | None, typer.Option(help="A true/false column: only its true rows are released (delta-presence).")
-    ] = None,
-    population: Annotated[Path | None, typer.Option(help="A table of the people the rows were drawn from (k-map).")] = None,
-    time_limit: Annotated[float | None, typer.Option(help="Seconds after which the best found is taken.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Encoding of text files, when it is not UTF-8.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    data: given.Data,
+    out: given.Out,
+    quasi: given.Quasi,
+    k: given.K = None,
+    require: given.Require = None,
+    hierarchy: given.Hierarchies = None,
+    sensitive: given.Sensitive = None,
+    keep: given.Keep = None,
+    suppression_limit: given.SuppressionLimit = 0.0,
+    recoding: given.Recoding = "full-domain",
+    aggregate: given.Aggregate = "arithmetic mean",
+    weight: given.Weight = None,
+    generalization_vs_suppression: given.Slider = 0.5,
+    subset: given.Subset = None,
+    population: given.Population = None,
+    time_limit: given.TimeLimit = None,
+    memory_limit: given.MemoryLimit = None,
+    ledger: given.LedgerFile = None,
+    dataset: given.Dataset = None,
+    anchor: given.Anchor = None,
+    encoding: given.Encoding = None,
+    json: given.Json = False,
 ) -> None:
     """Generalize and leave out rows until the privacy models hold, losing as little as possible. Never differential privacy."""
+    from tacit.cli import anonymize_options as options
+    from tacit.cli.anonymize_asked import Asked
+    from tacit.cli.anonymize_ledger import book
+    from tacit.cli.release_files import check_target
+
+    files = options.hierarchy_files(hierarchy or [])
+    manifest = check_target(out, inputs=[data, *files.values(), *(one for one in (population, ledger, anchor) if one)])
+    models = options.models(k, require or [])
+    how = options.recoding(recoding, models)
+    asked = Asked(
+        data=data,
+        out=out,
+        manifest=manifest,
+        quasi=quasi,
+        declared=options.hierarchies(files, quasi),
+        settings={
+            "require": models,
+            "sensitive": sensitive or (),
+            "keep": keep or (),
+            "suppression_limit": suppression_limit,
+            "minimize": options.loss(aggregate, weight or [], generalization_vs_suppression),
+            "time_limit": time_limit,
+        },
+        book=book(ledger, dataset, anchor),
+        silent=json,
+    )
+    if memory_limit is None:
+        made = _of_table(asked, how, subset, population, encoding)
+    else:
+        from tacit.cli.anonymize_file import check_file_options, release_file
+
+        other = None if how == "full-domain" else how
+        check_file_options(asked, {"--recoding": other, "--subset": subset, "--population": population, "--encoding": encoding})
+        made = release_file(asked, options.memory(memory_limit))
+    if json:
+        _print_json(made)
+    else:
+        _show(made)
+        _say_where(asked, made.told)
+
+
+def _of_table(asked: "Asked", how: "LocalRecoding", subset: str | None, population: Path | None, encoding: str | None) -> "Made":
+    """Anonymize the table in memory."""
     from tacit.anonymize import anonymize as release
     from tacit.anonymize import automatic_hierarchies
     from tacit.cli import anonymize_options as options
-    from tacit.cli.release_files import check_target
+    from tacit.cli.anonymize_asked import Made
+    from tacit.cli.anonymize_view import searching
     from tacit.tables import read_table
 
-    files = options.hierarchy_files(hierarchy or [])
-    manifest = check_target(out, inputs=[data, *files.values(), *([population] if population else [])])
-    models = options.models(k, require or [])
-    given = options.hierarchies(files, quasi)
-    loss = options.loss(aggregate, weight or [], generalization_vs_suppression)
-    table = read_table(data, encoding=encoding)
-    shown_as_is = [*(sensitive or []), *(keep or []), *(name for model in models for name in model.columns)]
-    options.refuse_identifiers(table, shown_as_is)
-    built = automatic_hierarchies(table, [name for name in quasi if name not in given])
-    with _bar(silent=json) as moved:
+    table = read_table(asked.data, encoding=encoding)
+    options.refuse_identifiers(table, asked.shown_as_is)
+    built = automatic_hierarchies(table, [name for name in asked.quasi if name not in asked.declared])
+    with searching(silent=asked.silent) as moved:
         result = release(
             table,
-            quasi={name: given.get(name) or built[name] for name in quasi},
-            require=models,
-            sensitive=sensitive or (),
-            keep=keep or (),
-            suppression_limit=suppression_limit,
-            minimize=loss,
-            recoding=options.recoding(recoding),
+            quasi={name: asked.declared.get(name) or built[name] for name in asked.quasi},
+            recoding=how,
             subset=None if subset is None else options.chosen_rows(table, subset),
             population=None if population is None else read_table(population, encoding=encoding),
-            time_limit=time_limit,
             on_progress=moved,
+            **asked.settings,
         )
-    _deliver(result, table, out, manifest, automatic=built, json=json)
+    told = _deliver(result, asked.out, asked.manifest, asked.book)
+    left_out = [name for name in table.column_names if name not in result.table.column_names]
+    return Made(figures=result, told=told, automatic=built, left_out=left_out, where="in memory")
 
 
-def _deliver(
-    result: "Anonymization", table: "pa.Table", out: Path, manifest: Path, *, automatic: "dict[str, Hierarchy]", json: bool
-) -> None:
-    """Write the release and its manifest, then say what they are."""
-    from tacit.cli.anonymize_view import show_release
-    from tacit.cli.console import say
+def _deliver(result: "Anonymization", out: Path, manifest: Path, book: "Book | None") -> dict[str, Any]:
+    """Record the release, then write it and its manifest; return the manifest. Whatever fails later, the entry stays."""
     from tacit.cli.release_files import write_release
 
     told = result.manifest()
+    if book is not None:
+        told["ledger"] = book.record(result)
     write_release(result.table, out, told, manifest)
-    if json:
-        import json as json_text
+    return told
 
-        typer.echo(json_text.dumps(told, indent=2))
-        return
-    released = result.table.column_names
-    show_release(told, automatic=automatic, left_out=[name for name in table.column_names if name not in released])
-    say(f"Written: {out} and {manifest}")
+
+def _print_json(made: "Made") -> None:
+    """Print the manifest as it was written, and apart from it what only the custodian may see."""
+    import json
+
+    from tacit.anonymize.manifest import custodian_record
+
+    typer.echo(json.dumps({"manifest": made.told, "custodian": custodian_record(made.figures)}, indent=2))
+
+
+def _show(made: "Made") -> None:
+    from tacit.anonymize.manifest import custodian_record
+    from tacit.cli.anonymize_view import show_release
+    from tacit.cli.console import say
+
+    show_release(custodian_record(made.figures), made.told, automatic=made.automatic, left_out=made.left_out)
+    say(f"Counted and recoded {made.where}.")
+
+
+def _say_where(asked: "Asked", told: Mapping[str, Any]) -> None:
+    from tacit.cli.console import say
+
+    if asked.book is None:
+        say("No ledger entry was written: to keep a book of releases, name one with --ledger FILE --dataset NAME.")
+    else:
+        book = asked.book
+        say(f"Recorded in {book.path} before it had its name: entry {told['ledger']['entry']}, not-dp, of {book.dataset!r}.")
+    say(f"Written: {asked.out} and {asked.manifest}. These two may leave; what this screen shows besides is for you alone.")
     say("A second release of the same people can be joined with this one.")
-
-
-@contextmanager
-def _bar(*, silent: bool) -> "Iterator[Progress | None]":
-    """Draw how far the search is while the block runs; nothing with --json."""
-    if silent:
-        yield None
-        return
-    from rich.progress import Progress as Bar
-
-    from tacit.cli.console import console
-
-    screen = console()
-    with Bar(console=screen, transient=True, disable=not screen.is_terminal) as bar:
-        task: Any = bar.add_task("searching", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -15,13 +15,16 @@ from tacit.anonymize.columns import get_column
 from tacit.anonymize.hierarchies import Hierarchy, TreeHierarchy
 from tacit.anonymize.hierarchy_spec import hierarchy_for
 from tacit.anonymize.identify import identify_columns
-from tacit.anonymize.outcome import Named
+from tacit.anonymize.local import CellSuppression, Microaggregation
+from tacit.anonymize.outcome import LocalRecoding, Named
 from tacit.anonymize.privacy_models import KAnonymity, PrivacyModel, model_from_json
 from tacit.anonymize.utility.loss import Aggregate, Loss
 from tacit.errors import ConfigError, DataError, PrivacyError
 from tacit.tables import Column, Kind, Role
 
 _CERTAIN = 0.9
+_SETTINGS = {"microaggregation": {"k", "block"}, "cell-suppression": {"limit"}}
+_SIZES = {"mb": 10**6, "gb": 10**9, "tb": 10**12, "mib": 2**20, "gib": 2**30, "tib": 2**40}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -36,7 +39,7 @@ def models(k: int | None, texts: Sequence[str]) -> list[PrivacyModel]:
 
 
 def _model(text: str) -> PrivacyModel:
-    """Read NAME:KEY=VALUE,... or {"model": NAME, ...}; a value is JSON where it can be, else a text; a column is a text."""
+    """Read NAME:KEY=VALUE,... or {"model": NAME, ...}."""
     if text.lstrip().startswith("{"):
         try:
             form = json.loads(text)
@@ -45,16 +48,21 @@ def _model(text: str) -> PrivacyModel:
                 f'--require {text!r} starts like JSON and is none ({error}). Write {{"model": "...", ...}}.'
             ) from None
         return model_from_json(form)
+    return model_from_json(_form(text, option="--require", key="model", example="k-anonymity:k=5"))
+
+
+def _form(text: str, *, option: str, key: str, example: str) -> dict[str, Any]:
+    """Read NAME:KEY=VALUE,... with the name under `key`; a value is JSON where it can be, else a text; a column is a text."""
     name, _, rest = text.partition(":")
-    form = {"model": name.strip()}
+    form: dict[str, Any] = {key: name.strip()}
     for part in re.split(r",(?=\s*\w+\s*=)", rest) if rest else []:
-        key, found, value = part.partition("=")
-        key = key.strip()
-        if not found or key in form:
-            fault = f"{part!r} has no value" if not found else f"{key!r} stands there twice"
-            raise ConfigError(f"--require takes NAME:KEY=VALUE,..., got {text!r}: {fault}. For example k-anonymity:k=5.")
-        form[key] = value.strip() if key == "column" else _value(value.strip())
-    return model_from_json(form)
+        what, found, value = part.partition("=")
+        what = what.strip()
+        if not found or what in form:
+            fault = f"{part!r} has no value" if not found else f"{what!r} stands there twice"
+            raise ConfigError(f"{option} takes NAME:KEY=VALUE,..., got {text!r}: {fault}. For example {example}.")
+        form[what] = value.strip() if what == "column" else _value(value.strip())
+    return form
 
 
 def _value(text: str) -> Any:
@@ -104,11 +112,29 @@ def _hierarchy(name: str, file: Path) -> Hierarchy:
         raise ConfigError(f"--hierarchy {name}={file}: {error}") from None
 
 
-def recoding(text: str) -> Named:
-    """Return the recoding of that name. Raises ConfigError when there is none."""
-    if text not in get_args(Named):
-        raise ConfigError(f"--recoding knows {', '.join(get_args(Named))}; got {text!r}. See tacit anonymize --help.")
-    return cast(Named, text)
+def recoding(text: str, models: Sequence[PrivacyModel]) -> LocalRecoding:
+    """Return the recoding of that name: NAME, or NAME:KEY=VALUE,... where it has settings.
+
+    models -- those asked for: microaggregation takes its k from a k-anonymity among them when it is not given.
+    Raises ConfigError when there is no such recoding, or no such setting of it.
+    """
+    form = _form(text, option="--recoding", key="name", example="cell-suppression:limit=0.05")
+    name, given = form["name"], {key: value for key, value in form.items() if key != "name"}
+    if name in get_args(Named) and not given:
+        return cast(Named, name)
+    if name not in _SETTINGS or not _SETTINGS[name].issuperset(given):
+        known = [*get_args(Named), *(f"{known}[:{'=..., '.join(sorted(keys))}=...]" for known, keys in _SETTINGS.items())]
+        raise ConfigError(f"--recoding knows {', '.join(known)}; got {text!r}. See tacit anonymize --help.")
+    if name == "cell-suppression":
+        if not isinstance(given.get("limit"), int | float) or isinstance(given["limit"], bool):
+            raise ConfigError(
+                f"--recoding cell-suppression needs the share of cells that may become *, got {text!r}. Without it no cell would. "
+                "For example cell-suppression:limit=0.05."
+            )
+        return CellSuppression(limit=given["limit"])
+    k = given.get("k", max((model.k for model in models if isinstance(model, KAnonymity)), default=Microaggregation.k))
+    block = given.get("block", max(1000, 4 * k) if isinstance(k, int) else 1000)
+    return Microaggregation(k=k, block=block)
 
 
 def loss(aggregate: str, weights: Sequence[str], generalization_vs_suppression: float) -> Loss:
@@ -133,6 +159,16 @@ def _weights(texts: Sequence[str]) -> dict[str, float]:
             raise ConfigError(f"--weight takes COLUMN=NUMBER, each column once, got {text!r}. For example age=2.")
         found[name] = value
     return found
+
+
+def memory(text: str) -> int:
+    """Return the bytes of "4GB" or "512 MiB". Raises ConfigError for another form."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([MGT]i?B)", text.strip(), re.IGNORECASE)
+    if not found:
+        raise ConfigError(
+            f"--memory-limit takes a number and MB, GB, TB, MiB, GiB or TiB, got {text!r}, whose size is not known. For example 4GB."
+        )
+    return int(float(found[1]) * _SIZES[found[2].lower()])
 
 
 def refuse_identifiers(table: pa.Table, names: Sequence[str]) -> None:

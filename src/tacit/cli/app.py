@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import tacit
-from tacit.cli import anonymize, check, demo, init, ledger, risk, run, scan
+from tacit.cli import anonymize, check, demo, env, init, ledger, risk, run, scan
 from tacit.errors import TacitError
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("anonymize")(anonymize.anonymize)
 app.command("check")(check.check)
 app.command("run")(run.run)
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(env.app, name="env")
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -62,6 +63,8 @@ def main() -> None:
             f"{error.strerror or error}: {error.filename or ''}. Nothing was written. Correct the path or its permissions and try again.",
             1,
         )
+    if code in _TERMINATED:
+        _fail("Terminated. Finished steps are kept, nothing half-written stays.", code)
     if code == _INTERRUPTED:
         _fail(
             "Interrupted. Finished steps are kept, nothing half-written stays; run the same command again to resume.",
@@ -71,6 +74,7 @@ def main() -> None:
 
 
 _INTERRUPTED = 130
+_TERMINATED = (143, 129)  # SIGTERM, SIGHUP
 _KEPT = "Nothing half-written was kept and finished steps are unharmed. Free some space or fix the path, then run the same command again."
 
 

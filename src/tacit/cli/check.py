@@ -26,6 +26,8 @@ def check(
     for one in promises:
         price = "no epsilon" if one.epsilon is None else f"epsilon {one.epsilon:g}"
         say(f"  - {one.what}: {price}, protects {one.about}")
+        for words in one.leaves_open:
+            say(f"    sensitive {words}")
     budget = loaded.settings.budget
     if loaded.settings.train is not None:
         train = loaded.settings.train

@@ -7,8 +7,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from tacit.errors import DataError
 from tacit.evaluate.inputs import class_codes, class_names, confidence_level, probability_matrix
-from tacit.evaluate.intervals import auc_with_interval, newcombe_paired, wilson
+from tacit.evaluate.intervals import auc_with_interval, newcombe_paired
 from tacit.models.finding import Basis, Finding
+from tacit.models.wilson import wilson
 
 _INDEPENDENT = "rows drawn independently of one another, none used in training"
 _PAIRED = "Newcombe 1998 (paired, method 10) on the same rows"

@@ -1,14 +1,12 @@
 """Intervals for shares, for differences of shares and for the area under an ROC curve."""
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tacit.evaluate.inputs import confidence_level
-
-Interval = tuple[float, float]
+from tacit.models.wilson import Interval, wilson
 
 
 def clopper_pearson_low(successes: int, n: int, confidence: float) -> float:
@@ -32,17 +30,6 @@ def clopper_pearson(successes: int, n: int, confidence: float) -> Interval:
     """Return a two-sided interval for a probability, the error split equally between the sides."""
     side = 1 - (1 - confidence) / 2
     return clopper_pearson_low(successes, n, side), clopper_pearson_high(successes, n, side)
-
-
-def wilson(share: float, n: float, confidence: float) -> Interval:
-    """Return a two-sided score interval for a share observed in n trials; n may be an effective sample size.
-
-    Source: Wilson 1927, J. Amer. Stat. Assoc. 22, 209. Close to its confidence on average over the true share.
-    """
-    z2 = NormalDist().inv_cdf(1 - (1 - confidence_level(confidence)) / 2) ** 2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def newcombe_difference(first: int, n_first: int, second: int, n_second: int, confidence: float) -> Interval:

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from tacit.errors import ConfigError
 from tacit.evaluate.inputs import class_codes, confidence_level, finite_vector, probability_matrix
-from tacit.evaluate.intervals import Interval, auc_with_interval, clopper_pearson, newcombe_difference
+from tacit.evaluate.intervals import auc_with_interval, clopper_pearson, newcombe_difference
 from tacit.evaluate.limits import advantage_limit, attack_limit, auc_limit, limit_curve
 from tacit.evaluate.population import SameDistribution
 from tacit.models.finding import Basis, Finding
+from tacit.models.wilson import Interval
 from tacit.privacy.guarantee import Guarantee
 
 _CURVE_POINTS = 200

@@ -5,8 +5,10 @@ Noise in floating point has low bits that depend on what it is added to, and the
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -21,7 +23,7 @@ ROUNDING_SHARE = 2.0**-10
 """Share of the clip norm that rounding both neighbours' sums to the grid may take."""
 
 _LARGEST_UNIT = 2.0**52  # sums and differences of two such integers are exact in float64
-_PIECE = 1 << 15  # checked at a time, so that intermediate arrays stay in the cache
+_PIECE = 1 << 15  # values worked on at a time: a quarter of a mebibyte
 _SMALLEST_STEP, _LARGEST_STEP = 2.0**-900, 2.0**900  # units * step neither overflows nor underflows
 
 
@@ -34,8 +36,14 @@ def grid_step(clip_norm: float, dimension: int) -> float:
     clip = _checked_clip_norm(clip_norm)
     if isinstance(dimension, bool) or not isinstance(dimension, int | np.integer) or dimension < 1:
         raise ConfigError(f"dimension must be a whole number >= 1, got {dimension!r}. It is the length of the released vector.")
-    room = clip * clip / (int(dimension) << 20)  # g^2 must not exceed this
-    exponent = math.frexp(clip_norm)[1] - 9 - int(dimension).bit_length() // 2  # at or above the answer
+    return _step(clip, int(dimension))
+
+
+@lru_cache(maxsize=64)
+def _step(clip: Fraction, dimension: int) -> float:
+    """Return grid_step, once for all pieces of all releases of a run."""
+    room = clip * clip / (dimension << 20)  # g^2 must not exceed this
+    exponent = math.frexp(float(clip))[1] - 9 - dimension.bit_length() // 2  # at or above the answer
     while Fraction(2) ** (2 * exponent) > room:
         exponent -= 1
     return math.ldexp(1.0, exponent)
@@ -81,8 +89,9 @@ class GridVector:
             raise ConfigError(f"a grid's step is a power of two, got {self.step}. Take it from grid_step(clip_norm, dimension).")
         _check_vector(self.units)
         units = self.units + 0.0
-        for start in range(0, len(units), _PIECE):
-            _check_units(units[start : start + _PIECE])
+        for piece in _pieces(len(units)):
+            _check_size(units[piece])
+            _check_whole(units[piece])
         units.flags.writeable = False
         object.__setattr__(self, "units", units)
 
@@ -102,17 +111,19 @@ class GridVector:
                 f"a piece of {len(total)} values cannot belong to a vector of {dimension}. Give the whole vector's length."
             )
         step = grid_step(clip_norm, len(total) if dimension is None else dimension)
+        units = np.empty(len(total))
         with np.errstate(over="ignore"):  # an overflow becomes an infinity, which is refused
-            units = total * (1.0 / step)
-        np.rint(units, out=units)
+            for piece in _pieces(len(total)):
+                part = units[piece]
+                np.multiply(total[piece], 1.0 / step, out=part)
+                np.rint(part, out=part)
+                part += 0.0
+                _check_size(part)
         return cls._of_integers(units, step, clip_norm)
 
     @classmethod
     def _of_integers(cls, units: NDArray[np.float64], step: float, clip_norm: float) -> "GridVector":
-        """Return the vector of integers that are known to be integers, in memory of their own: only their size is checked."""
-        if len(units):
-            _check_size(float(units.min()), float(units.max()))
-        units += 0.0
+        """Return the vector of what is known to be integers below 2^52, none -0.0, in memory of their own: nothing is checked."""
         units.flags.writeable = False
         made = object.__new__(cls)
         for name, value in (("units", units), ("step", step), ("clip_norm", clip_norm)):
@@ -133,7 +144,9 @@ class GridVector:
                 f"grid vectors are added on one grid only: (step, clip norm, shape) are {mine} and {theirs}. "
                 "Round both sums with the same clip norm and dimension."
             )
-        return GridVector._of_integers(self.units + other.units, self.step, self.clip_norm)
+        units = self.units + other.units
+        _check_size(units)
+        return GridVector._of_integers(units, self.step, self.clip_norm)
 
     def plus_noise(self, noise: NDArray[np.float64]) -> "GridVector":
         """Return this vector plus noise that a source rounded to integers, shape (d,); the noise's memory becomes the result's.
@@ -143,9 +156,11 @@ class GridVector:
         _check_vector(noise)
         if noise.shape != self.units.shape:
             raise ShapeError(f"noise has shape {noise.shape}, and the vector {self.units.shape}. Draw one value for each.")
-        for start in range(0, len(noise), _PIECE):
-            _check_units(noise[start : start + _PIECE])
-        noise += self.units
+        for piece in _pieces(len(noise)):
+            part = noise[piece]
+            _check_whole(part)
+            part += self.units[piece]  # exact where the result is below 2^52, which is checked; -0.0 + 0.0 is 0.0
+            _check_size(part)
         return GridVector._of_integers(noise, self.step, self.clip_norm)
 
 
@@ -155,17 +170,21 @@ def _checked_clip_norm(clip_norm: float) -> Fraction:
     return Fraction(clip_norm)
 
 
-def _check_units(units: NDArray[np.float64]) -> None:
-    if len(units):
-        _check_size(float(units.min()), float(units.max()))
-    if not np.array_equal(np.rint(units), units):
+def _pieces(length: int) -> Iterator[slice]:
+    """Yield slices that are worked on at a time, so that intermediate arrays stay in the cache."""
+    return (slice(start, start + _PIECE) for start in range(0, length, _PIECE))
+
+
+def _check_whole(units: NDArray[np.float64]) -> None:
+    if (np.rint(units) != units).any():
         raise PrivacyError(
             "a vector has values off its grid. Their low bits could name the input, so nothing was released. "
             "Build it with GridVector.from_sum(total, clip_norm)."
         )
 
 
-def _check_size(least: float, most: float) -> None:
+def _check_size(units: NDArray[np.float64]) -> None:
+    least, most = (float(units.min()), float(units.max())) if len(units) else (0.0, 0.0)
     if not (least > -_LARGEST_UNIT and most < _LARGEST_UNIT):  # also refuses NaN, which either of the two then is
         raise PrivacyError(
             "a vector has values that are not finite or too large for its grid (2^52 steps or more). Rounding would not be "

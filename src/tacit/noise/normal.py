@@ -79,8 +79,9 @@ def _draw_chunks(stream: Keystream, out: NDArray[np.float64], first: int, last: 
             reader.fill(words)
             values = transform(words, radius[:pairs], spread)
             if rounded:
-                np.rint(values, out=values)
-            np.copyto(piece, values[: len(piece)])  # one block copy: memory is not read before it is overwritten
+                np.rint(values[: len(piece)], out=piece)
+            else:
+                np.copyto(piece, values[: len(piece)])  # one block copy: memory is not read before it is overwritten
     finally:
         scratch.fill(0)
         radius.fill(0)

@@ -20,6 +20,7 @@ import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from tacit.errors import ConfigError
@@ -141,7 +142,7 @@ def curve(event: Event, method: Method = "pld") -> Curve:
     parts = _parts(event)
     match method:
         case "pld":
-            return _Pld(distribution=_pld_accountant(parts), releases=sum(part.count for part in parts))
+            return _Pld(distribution=_pld_accountant(tuple(parts)), releases=sum(part.count for part in parts))
         case "rdp":
             return _Rdp(*_rdp_vector(parts))
         case _:
@@ -249,11 +250,13 @@ def _compose(accountant: Any, parts: list[_Part]) -> Any:
     return accountant
 
 
-def _pld_accountant(parts: list[_Part]) -> Any:
+@lru_cache(maxsize=32)
+def _pld_accountant(parts: tuple[_Part, ...]) -> Any:
+    """Return the composed distribution; kept, so that what a plan was priced by is not composed again for its ledger."""
     from dp_accounting import NeighboringRelation
     from dp_accounting.pld import PLDAccountant
 
-    return _compose(PLDAccountant(NeighboringRelation.REPLACE_SPECIAL, _grid_gap(parts)), parts)
+    return _compose(PLDAccountant(NeighboringRelation.REPLACE_SPECIAL, _grid_gap(list(parts))), list(parts))
 
 
 def _rdp_vector(parts: list[_Part]) -> tuple[Any, Any]:

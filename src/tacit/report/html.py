@@ -1,9 +1,11 @@
 """The report as one HTML page that needs nothing else: no script, no request, no font."""
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from tacit.models.finding import Basis, Finding
+from tacit.report.before_after import Comparison, comparisons, is_compared
 from tacit.report.cards import cards
 from tacit.report.details import shown_details, shown_name
 from tacit.report.editions import Edition, claims_hold, edition_of
@@ -16,6 +18,9 @@ from tacit.report.statement import DatasetLedger, ListedEntry, Statement, StepSe
 from tacit.report.value_plots import spend_bar
 from tacit.report.words import CHAPTERS, CLOSING, GLOSSARY, MADE_UP_ROWS, label
 from tacit.report.writing import NOT_STATED, counted, evidence_of, flat, granted, lower, plain, spent, upper, value_of
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,6 +45,7 @@ class Chapter:
     title: str
     about: str
     columns: ScanTable | None
+    compared: list[Comparison]
     rows: list[Row]
     plots: list[Plot]
     seconds: str
@@ -48,17 +54,21 @@ class Chapter:
 
 def page(original: Statement, edition: Edition) -> str:
     """Return an edition of the report as the text of one HTML file. Everything a study names is escaped."""
+    return _template().render(**_context(original, edition_of(original, edition), edition)) + "\n"
+
+
+@cache
+def _template() -> "Template":
+    """Return the page's template, compiled once."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
 
-    shown = edition_of(original, edition)
     environment = Environment(
         loader=PackageLoader("tacit.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters["drawing"] = Markup  # only for SVG that plots.py drew
     environment.globals.update(upper=upper, lower=lower, granted=granted, spent=spent, label=label, NOT_STATED=NOT_STATED)
-    template = environment.get_template("report.html.j2")
-    return template.render(**_context(original, shown, edition)) + "\n"
+    return environment.get_template("report.html.j2")
 
 
 def _context(original: Statement, shown: Statement, edition: Edition) -> dict[str, Any]:
@@ -98,7 +108,8 @@ def _chapter(at: int, step: StepSection, drawn: list[Plot]) -> Chapter:
         title=step.title or title,
         about=about,
         columns=scan_table([finding for finding in step.findings if finding.kind == "personal-data"]),
-        rows=[_row(finding) for finding in step.findings if finding.kind != "personal-data"],
+        compared=comparisons(step.findings),
+        rows=[_row(finding) for finding in step.findings if finding.kind != "personal-data" and not is_compared(finding)],
         plots=drawn,
         seconds="" if step.seconds is None else plain(step.seconds, 3),
         settings=flat(step.settings),

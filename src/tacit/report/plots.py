@@ -2,12 +2,13 @@
 
 from tacit.report.attack_plots import audit_histogram, epsilon_line, roc_curves
 from tacit.report.plot import Plot
-from tacit.report.risk_plots import class_sizes, risk_curves
+from tacit.report.risk_plots import attack_rates, class_sizes, risk_curves
 from tacit.report.statement import Statement
 from tacit.report.value_plots import accuracy_bars
 
 
 def plots(statement: Statement) -> list[Plot]:
     """Return the plots that the findings allow."""
-    drawn = (draw(statement) for draw in (class_sizes, risk_curves, accuracy_bars, roc_curves, epsilon_line, audit_histogram))
+    every = (class_sizes, risk_curves, attack_rates, accuracy_bars, roc_curves, epsilon_line, audit_histogram)
+    drawn = (draw(statement) for draw in every)
     return [plot for plot in drawn if plot is not None]

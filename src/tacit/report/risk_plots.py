@@ -1,9 +1,9 @@
-"""Plots of the table's re-identification risk before and after anonymizing: how large the classes are, how many rows at which risk."""
+"""Plots of the table's risk before and after anonymizing: how large its classes are, how many rows at which risk, what attacks find."""
 
 from itertools import accumulate, pairwise
 from typing import Any
 
-from tacit.models.finding import Basis
+from tacit.models.finding import Basis, Finding
 from tacit.report.drawing import COLOURS, svg
 from tacit.report.plot import Plot, last_step
 from tacit.report.reading import findings, number, pairs, strictest, when_of
@@ -109,3 +109,43 @@ def _binned(sizes: Sizes) -> list[float]:
 
 def _percent(value: float) -> str:
     return f"{plain(100 * value, 2)}%"
+
+
+def attack_rates(statement: Statement) -> Plot | None:
+    """Draw how often each attack on the table succeeded, before and after anonymizing, with intervals: beyond a control where one is."""
+    tried = [found for _, found in findings(statement, "reidentification-attack") if when_of(found) in ("before", "after")]
+    told = ": residual risk, " if any(": residual risk, " in found.name for found in tried) else ": success, "
+    shown = [found for found in tried if told in found.name and number(found.value) is not None]
+    names = list(dict.fromkeys(found.name.partition(":")[0] for found in shown))
+    if not names:
+        return None
+
+    def draw(axes: Any) -> None:
+        for when, colour in _COLOURS:
+            of_table = {found.name.partition(":")[0]: found for found in shown if when_of(found) == when}
+            for at, name in enumerate(reversed(names)):
+                if name in of_table:
+                    _draw_rate(axes, at + (0.14 if when == "before" else -0.14), of_table[name], COLOURS[colour])
+            axes.plot([], [], color=COLOURS[colour], linewidth=2, marker="o", markersize=5, label=when)
+        axes.set_yticks(range(len(names)), list(reversed(names)))
+        axes.tick_params(axis="y", length=0)
+        axes.set_ylim(-0.5, len(names) - 0.4)
+        axes.set_xlim(-0.02, 1.04)
+        axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0%", "25%", "50%", "75%", "100%"])
+        axes.legend(loc="lower center", bbox_to_anchor=(0.42, 1.0), ncols=2)
+
+    parts = [f"{found.name} {share(value)}" for found in shown if (value := number(found.value)) is not None]
+    size = (4.9, 1.0 + 0.5 * len(names))
+    drawing = svg(draw, name="attacks", title="Attacks on the table before and after", summary="; ".join(parts) + ".", size=size)
+    alone = "Share of attacks that succeeded, with intervals; what is learned about anyone is counted in."
+    beyond = "Share of attacks that succeeded beyond those on people outside the table, with intervals; at 0 a row adds nothing."
+    caption = beyond if "residual" in told else alone
+    return Plot(step=last_step(statement, "reidentification-attack"), svg=drawing, caption=caption, basis=strictest(shown))
+
+
+def _draw_rate(axes: Any, at: float, found: Finding, colour: str) -> None:
+    """Draw a rate and its interval; what lies below zero is drawn at zero."""
+    value = number(found.value) or 0.0
+    low, high = (min(max(end, 0.0), 1.0) for end in found.interval or (value, value))
+    axes.plot([low, high], [at, at], color=colour, linewidth=2, solid_capstyle="butt")
+    axes.plot([max(value, 0.0)], [at], color=colour, marker="o", markersize=6)

@@ -3,16 +3,17 @@
 from dataclasses import dataclass
 
 from tacit.study.loading import Study
-from tacit.study.rows import hierarchies_of, undeclared_hierarchies
+from tacit.study.rows import UNPROTECTED, hierarchies_of, protection_of, undeclared_hierarchies
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promise:
-    """One thing a run of the study will do. epsilon -- None for a release that cannot have one."""
+    """One thing a run of the study will do. epsilon -- None for a release that cannot have one; leaves_open -- what it does not protect."""
 
     what: str
     about: str
     epsilon: float | None
+    leaves_open: tuple[str, ...] = ()
 
 
 def check_study(study: Study) -> list[Promise]:
@@ -29,6 +30,7 @@ def check_study(study: Study) -> list[Promise]:
                 what=_table(study),
                 about="the table; no bound for the original person",
                 epsilon=None,
+                leaves_open=tuple(f"{name}: {how}" for name, how in protection_of(study).items() if how == UNPROTECTED),
             )
         )
     if settings.train is not None:
@@ -41,7 +43,7 @@ def check_study(study: Study) -> list[Promise]:
 
 
 def _table(study: Study) -> str:
-    """Return what the table will be: its models, its quasi-identifiers, and the hierarchies that nobody declared."""
+    """Return what the table will be: its models, its quasi-identifiers, hierarchies nobody declared."""
     settings, undeclared = study.settings, undeclared_hierarchies(study)
     assert settings.anonymize is not None
     further = "".join(f", with {model}" for model in settings.anonymize.models[1:])

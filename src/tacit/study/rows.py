@@ -55,6 +55,20 @@ def undeclared_hierarchies(study: Study) -> list[str]:
     ]
 
 
+UNPROTECTED = "no model limits what a class tells of it; k-anonymity does not"
+"""Said of a sensitive column that is released and that no privacy model of the study names."""
+
+
+def protection_of(study: Study) -> dict[str, str]:
+    """Return for each sensitive column of the released table which privacy models limit what its classes tell of it, in words."""
+    settings = study.settings
+    assert settings.anonymize is not None
+    models = settings.anonymize.models
+    return {
+        name: ", ".join(str(model) for model in models if name in model.columns) or UNPROTECTED for name in settings.sensitive
+    }
+
+
 def rows_of(run: Run) -> Rows:
     """Return the original rows, encoded, with the keyed split into training and test rows.
 

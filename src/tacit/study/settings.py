@@ -1,6 +1,7 @@
 """What a study file may say. Pydantic checks it at the boundary; a misspelt key is answered with the right one."""
 
 import difflib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -11,6 +12,7 @@ from tacit.tables.schema import Bounds, Categories, Column, Kind, Origin, Role, 
 
 if TYPE_CHECKING:
     from tacit.anonymize import Loss, PrivacyModel
+    from tacit.anonymize.outcome import LocalRecoding
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Delta = Annotated[float, Field(gt=0, lt=1)]
@@ -102,18 +104,20 @@ class AnonymizeTable(_Table):
     k: Annotated[int, Field(ge=2)] = 5
     require: tuple[dict[str, Any], ...] = ()
     suppression_limit: Share = 0.05
-    recoding: Literal["full-domain", "local", "mondrian"] = "full-domain"
+    recoding: Literal["full-domain", "local", "mondrian", "microaggregation", "cell-suppression"] = "full-domain"
     minimize: MinimizeTable | None = None
     time_limit: Annotated[float, Field(gt=0)] | None = None
+    hold_back: Share = 0
 
     @model_validator(mode="after")
     def _readable(self) -> "AnonymizeTable":
         """Refuse a model or a weight that cannot be meant, where the study is read."""
         try:
-            _ = self.models, self.loss
+            _ = self.models, self.loss, self.how
         except ConfigError as error:
             raise ValueError(str(error).rstrip(".")) from None
-        outside = [str(model) for model in self.models if model.to_json()["model"] in _OUTSIDE_A_STUDY]
+        forms = [(str(model), model.to_json()) for model in self.models]
+        outside = [name for name, form in forms if form["model"] in _OUTSIDE_A_STUDY or form.get("attacker") == "journalist"]
         if outside:
             raise ValueError(
                 f"{', '.join(outside)} needs a table of the population or a research subset, which a study does not have. Use "
@@ -135,8 +139,38 @@ class AnonymizeTable(_Table):
 
         return Loss() if self.minimize is None else Loss(**self.minimize.model_dump())
 
+    @property
+    def how(self) -> "LocalRecoding":
+        """The recoding: microaggregation into classes of k, cell suppression of at most the suppression limit's share of cells."""
+        from tacit.anonymize import CellSuppression, Microaggregation
+
+        if self.recoding == "microaggregation":
+            return Microaggregation(k=self.k)
+        return CellSuppression(limit=self.suppression_limit) if self.recoding == "cell-suppression" else self.recoding
+
+    def check_loss(self, quasi: Sequence[str]) -> None:
+        """Raise ValueError when the loss cannot be minimized for these columns, or not by this recoding."""
+        loss, unknown = self.loss, [name for name in self.loss.weights if name not in quasi]
+        if unknown:
+            raise ValueError(f"[anonymize] minimize gives weights to columns whose role is not quasi: {', '.join(unknown)}")
+        if all(loss.weights.get(name, 1.0) == 0 for name in quasi):
+            raise ValueError(
+                "[anonymize] minimize: weights of 0 everywhere leave nothing to minimize. Give one column a weight > 0"
+            )
+        if self.recoding in _WITHOUT_A_CHOICE and loss.generalization_vs_suppression != 0.5:
+            raise ValueError(
+                f'[anonymize] minimize: recoding = "{self.recoding}" leaves rows out only where it must, so '
+                "generalization_vs_suppression would change nothing in it. Leave it at 0.5"
+            )
+        if self.recoding in ("mondrian", "microaggregation") and loss.aggregate in ("maximum", "rank"):
+            raise ValueError(
+                f'[anonymize] minimize: recoding = "{self.recoding}" saves what a column of a class costs, and no such part adds up to '
+                f'the aggregate "{loss.aggregate}". Use a sum or a mean'
+            )
+
 
 _OUTSIDE_A_STUDY = ("k-map", "delta-presence")
+_WITHOUT_A_CHOICE = ("local", "mondrian", "microaggregation")  # they leave out only what must go
 
 
 class TrainTable(_Table):
@@ -221,9 +255,7 @@ class StudySettings(_Table):
                     raise ValueError(
                         f'[anonymize] require: {model} counts the values of {name!r}, which {role}; give it role = "sensitive"'
                     )
-        unknown = [name for name in anonymize.loss.weights if name not in self.quasi]
-        if unknown:
-            raise ValueError(f"[anonymize] minimize gives weights to columns whose role is not quasi: {', '.join(unknown)}")
+        anonymize.check_loss(self.quasi)
 
     def _check_train(self, train: TrainTable) -> None:
         if units := self._named(Role.UNIT):
@@ -275,6 +307,12 @@ class StudySettings(_Table):
     def quasi(self) -> list[str]:
         """The quasi-identifiers, in the study's order."""
         return self._named(Role.QUASI)
+
+    @property
+    def sensitive(self) -> list[str]:
+        """The columns of the anonymized table with role sensitive, and those that its privacy models name."""
+        named = {name for model in self.anonymize.models for name in model.columns} if self.anonymize is not None else set()
+        return [name for name, column in self.columns.items() if column.role is Role.SENSITIVE or name in named]
 
     @property
     def budget(self) -> str:

@@ -1,6 +1,7 @@
 """Linkage against a slow obvious one, and every figure of the effect against another way to compute it."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,25 @@ import pytest
 from scipy import stats
 
 from anonymize.perturb.tables import people, values
-from tacit.anonymize.perturb import Linkage, add_noise, code_extremes, pram, rank_swap, round_values, sample_rows, shuffle
+from tacit.anonymize.perturb import (
+    Linkage,
+    add_noise,
+    add_private_noise,
+    code_extremes,
+    pram,
+    rank_swap,
+    round_values,
+    sample_rows,
+    shuffle,
+)
 from tacit.anonymize.perturb.effect import measure_effect
 from tacit.anonymize.perturb.linkage import linked
 from tacit.anonymize.perturb.transitions import Transition
 from tacit.anonymize.risk import measure_risk
 from tacit.errors import ConfigError, DataError
 from tacit.noise import OsSource, SeededSource
+from tacit.privacy import Ledger
+from tacit.tables import Bounds
 
 SOURCE = OsSource.from_os()
 TOWNS = ("Kiel", "Jena", "Gera")
@@ -151,6 +164,38 @@ def test_none_of_these_is_called_differential_privacy_and_none_changes_its_input
     sampled = sample_rows(table, fraction=0.5, source=SeededSource(1))
     assert "not differential" in sampled.to_json()["claim"]
     assert not sampled.protects
+
+
+@pytest.mark.parametrize("method", [*METHODS, "sampling", "private noise"])
+def test_each_perturbation_reports_its_risk_and_its_use_before_and_after(method: str, tmp_path: Path) -> None:
+    """300 rows that a number tells apart, x being 1 for the first two and 2 for the others.
+
+    Fails by chance when not one of 300 values moves, or when PRAM turns as many 2s into 1s as 1s into 2s: at most
+    P(Bin(298, 0.2) <= 2) = 3.8e-26.
+    """
+    table = pa.table({"x": [1, 1] + [2] * 298, "alone": [float(row) for row in range(300)]})
+    name = "x" if method == "pram" else "alone"
+    source, knows = SeededSource(3), Linkage(known=[name], targets=300)
+    if method == "sampling":
+        effect = sample_rows(table, fraction=0.5, source=source, attacker=knows).effect
+    elif method == "private noise":
+        with Ledger.open(tmp_path / "ledger.sqlite", key_folder=tmp_path / "keys") as ledger:
+            ledger.grant("survey", epsilon=1.0, delta=1e-6)
+            bounds, price = {"alone": Bounds(low=0, high=300)}, {"epsilon": 1.0, "delta": 1e-6}
+            paid: Any = {**price, "ledger": ledger, "budget": "survey", "request_id": "one"}
+            effect = add_private_noise(table, bounds, source=source, attacker=knows, **paid).effect
+    else:
+        effect = METHODS[method](table, name, attacker=knows).effect
+    before, figures = (2 / 300 if name == "x" else 1.0), effect.to_json()
+    assert (effect.known, effect.targets, effect.linked_error) == ((name,), 300, 0.0)
+    assert effect.linked_before == pytest.approx(before)
+    assert effect.linked_after < before
+    column = effect.columns[name]
+    assert column.changed > 0 or method == "sampling"
+    assert column.distance > 0 or method in ("swap", "shuffle")
+    assert None not in (column.mean_before, column.mean_after, column.deviation_before, column.deviation_after)
+    assert "alone" in effect.correlated
+    assert {"linked_before", "linked_after", "columns", "correlations_before", "correlations_after"} <= set(figures)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -206,6 +206,7 @@ def _is_bad(form: Any, group: list[Row]) -> bool:
 
 
 _ALONE = {
+    "no-profitable-attack": lambda form, inside, _: number(form["gain"]) / len(inside) <= number(form["cost"]),
     "k-anonymity": lambda form, inside, _: len(inside) >= form["k"],
     "distinct-l-diversity": distinct,
     "entropy-l-diversity": entropy,

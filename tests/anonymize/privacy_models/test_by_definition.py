@@ -14,6 +14,7 @@ ORDER = ["a", "b", None, "d", "e", "c"]
 TREE = [["a", "vowel", "*"], ["e", "vowel", "*"], ["b", "soft", "*"], ["c", "hard", "*"], ["d", "hard", "*"]]
 FORMS: list[dict[str, Any]] = [
     {"model": "k-anonymity", "k": 4},
+    *({"model": "no-profitable-attack", "gain": 7, "cost": cost} for cost in (3.5, 2)),
     *({"model": "distinct-l-diversity", "column": "s", "l": l} for l in (2, 3)),  # noqa: E741
     *({"model": "entropy-l-diversity", "column": "s", "l": l} for l in (1.5, 2, 3)),  # noqa: E741
     *({"model": "grassberger-l-diversity", "column": "s", "l": l} for l in (2, 2.5, 3)),  # noqa: E741
@@ -111,6 +112,8 @@ DEFECTS = [
     ("t-closeness ordered", "distances", "ranks = _ranks(histogram.labels, order)", "ranks = np.arange(len(histogram.labels))"),
     ("t-closeness hierarchical", "distances", "height / len(parents) * ", ""),
     ("t-closeness hierarchical", "distances", "np.minimum(positive, negative)", "np.maximum(positive, negative)"),
+    ("no-profitable-attack", "no_profitable_attack", "math.ceil(", "math.floor(1 + "),  # ARX's
+    ("no-profitable-attack", "no_profitable_attack", "gain)) / Fraction(str(cost", "cost)) / Fraction(str(gain"),
     ("average-risk", "average_risk", "sizes >= sizes[works[0]]", "sizes > sizes[works[0]]"),
     (
         "average-risk",

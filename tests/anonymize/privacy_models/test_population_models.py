@@ -10,10 +10,11 @@ import pytest
 
 from anonymize.privacy_models.by_definition import with_population, with_subset
 from anonymize.privacy_models.planted import faulty
-from tacit.anonymize.privacy_models import DeltaPresence, EstimatedKMap, KMap, PopulationUniqueness
+from tacit.anonymize.privacy_models import DeltaPresence, EstimatedKMap, KMap, NoProfitableAttack, PopulationUniqueness
 
 BUILD: dict[str, Callable[[Any], Any]] = {
     "k_map": lambda module: module.KMap(4),
+    "no_profitable_attack": lambda module: module.NoProfitableAttack(9, 2, "journalist"),
     "delta_presence": lambda module: module.DeltaPresence(0.25, 0.5),
     "estimated_k_map": lambda module: module.EstimatedKMap(5, population_size=60, significance=0.2, estimator="poisson"),
     "population_uniqueness": lambda module: module.PopulationUniqueness(0.1, population_size=60, estimator="zayatz"),
@@ -26,6 +27,8 @@ def by_looping(name: str, population: list[int], sample: list[int]) -> list[bool
     rows = {one: sample.count(one) for one in sorted(set(sample))}
     if name == "k_map":
         return [people[one] >= 4 for one in rows]
+    if name == "no_profitable_attack":
+        return [Fraction(9, people[one]) <= 2 for one in rows]
     if name == "delta_presence":
         return [Fraction(1, 4) <= Fraction(rows.get(one, 0), people[one]) <= Fraction(1, 2) for one in people]
     if name == "estimated_k_map":
@@ -54,6 +57,7 @@ def disagreements(name: str, model: Any) -> int:
     ("name", "model"),
     [
         ("k_map", KMap(4)),
+        ("no_profitable_attack", NoProfitableAttack(9, 2, "journalist")),
         ("delta_presence", DeltaPresence(0.25, 0.5)),
         ("estimated_k_map", EstimatedKMap(5, population_size=60, significance=0.2, estimator="poisson")),
         ("population_uniqueness", PopulationUniqueness(0.1, population_size=60, estimator="zayatz")),
@@ -68,6 +72,8 @@ def test_a_model_of_a_population_says_what_its_definition_says(name: str, model:
     [
         ("k_map", "classes.population >= self.k", "classes.sizes >= self.k"),
         ("k_map", "classes.population >= self.k", "classes.population > self.k"),
+        ("no_profitable_attack", "return classes.population", "return classes.sizes"),
+        ("no_profitable_attack", 'attacker == "prosecutor"', 'attacker == "journalist"'),
         ("delta_presence", "at_most(classes.subset, self.d_max, classes.sizes)", "(classes.subset < self.d_max * classes.sizes)"),
         ("delta_presence", "at_least(classes.subset, self.d_min, classes.sizes) & ", ""),
         ("estimated_k_map", "return value + 1", "return value + 2"),  # ARX's

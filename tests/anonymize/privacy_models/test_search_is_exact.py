@@ -34,6 +34,7 @@ FORMS: list[dict[str, Any]] = [
     {"model": "delta-disclosure", "column": "s", "delta": 1, "base": 2},
     {"model": "alpha-k", "column": "s", "alpha": 0.6, "k": 2},
     {"model": "estimated-k-map", "k": 4, "population_size": 60, "significance": 0.1, "estimator": "poisson"},
+    {"model": "no-profitable-attack", "gain": 10, "cost": 3},
     {"model": "average-risk", "threshold": 0.3},
     {"model": "sample-uniqueness", "threshold": 0.1},
     {"model": "population-uniqueness", "threshold": 0.05, "population_size": 60, "estimator": "zayatz"},

@@ -4,6 +4,7 @@ from collections import Counter
 import pyarrow as pa
 import pytest
 
+from tacit.anonymize.hierarchies import IntervalHierarchy
 from tacit.anonymize.risk import measure_population_risk, measure_risk, measure_uniqueness
 from tacit.errors import ConfigError, DataError
 from tacit.models.finding import Basis
@@ -53,6 +54,31 @@ def test_a_table_that_is_its_own_population_has_the_prosecutors_risk() -> None:
     ours, theirs = measure_risk(SAMPLE, ["a"], threshold=0.4), measure_population_risk(SAMPLE, SAMPLE, ["a"], threshold=0.4)
     assert (ours.highest, ours.average, ours.above) == (theirs.highest, theirs.average, theirs.above)
     assert theirs.marketer == ours.average
+
+
+def test_a_release_is_measured_within_the_raw_population() -> None:
+    """By hand: of 9 people 5 are in [20, 40) and 4 in [40, 60]; the release has 3 rows of the former and one of the latter."""
+    ages = IntervalHierarchy.from_widths(20, 60, [20])
+    everyone = pa.table({"age": [20, 21, 30, 35, 39, 40, 50, 59, 60]})
+    release = pa.table({"age": ["[20, 40)"] * 3 + ["[40, 60]"]})
+    risk = measure_population_risk(release, everyone, ["age"], threshold=0.22, hierarchies={"age": ages})
+    assert (risk.rows, risk.population_rows, risk.highest, risk.above) == (4, 9, 1 / 4, 1 / 4)
+    assert risk.marketer == pytest.approx((3 / 5 + 1 / 4) / 4)
+    starred = pa.table({"age": ["*"] * 4})
+    assert measure_population_risk(starred, everyone, ["age"], threshold=0.2, hierarchies={"age": ages}).highest == 1 / 9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_release_within_a_recoded_population_has_the_same_risk(seed: int) -> None:
+    """By another way: the population recoded like the release, and classes compared by equality."""
+    chance, ages = random.Random(seed), IntervalHierarchy.from_widths(0, 100, [10])
+    people = [(chance.randint(0, 100), chance.choice("ab")) for _ in range(80)]
+    sample = chance.sample(people, 30)
+    raw = [pa.table({"n [x]": [row[0] for row in rows], "c": [row[1] for row in rows]}) for rows in (sample, people)]
+    coarse = [table.set_column(0, "n [x]", pa.array(ages.generalize(table.column(0).combine_chunks(), 1)[0])) for table in raw]
+    quasi = ["n [x]", "c"]
+    expected = measure_population_risk(coarse[0], coarse[1], quasi, threshold=0.2)
+    assert measure_population_risk(coarse[0], raw[1], quasi, threshold=0.2, hierarchies={"n [x]": ages}) == expected
 
 
 def test_findings_are_exact_stay_with_the_custodian_and_have_names_of_their_own() -> None:

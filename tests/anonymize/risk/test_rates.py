@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from tacit.anonymize.risk import Attack
-from tacit.anonymize.risk.attacks.rates import wilson
 from tacit.errors import ConfigError
 from tacit.models.finding import Basis
+from tacit.models.wilson import wilson
 
 
 def attack(successes: int, attacks: int, control: int, tries: int, confidence: float = 0.95) -> Attack:
@@ -27,7 +27,7 @@ def attack(successes: int, attacks: int, control: int, tries: int, confidence: f
     [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
 )
 def test_wilson_intervals_are_the_published_ones(successes: int, n: int, low: float, high: float) -> None:
-    assert wilson(successes, n, 0.95) == pytest.approx((low, high), abs=5e-5)
+    assert wilson(successes / n, n, 0.95) == pytest.approx((low, high), abs=5e-5)
 
 
 @pytest.mark.parametrize(("successes", "n", "confidence"), [(3, 10, 0.9), (500, 1000, 0.95), (1, 7, 1 - 1e-6)])
@@ -35,7 +35,7 @@ def test_wilson_ends_solve_their_equation(successes: int, n: int, confidence: fl
     from scipy.stats import norm
 
     z = norm.ppf(0.5 + confidence / 2)
-    for end in wilson(successes, n, confidence):
+    for end in wilson(successes / n, n, confidence):
         assert abs(successes / n - end) == pytest.approx(z * math.sqrt(end * (1 - end) / n), rel=1e-9)
 
 
@@ -43,7 +43,7 @@ def test_wilson_covers_as_often_as_it_says_exactly_enumerated() -> None:
     """Mean coverage over 1,000 true shares, by summing binomial probabilities: 0.95 to within 0.005 at n = 50."""
     from scipy.stats import binom
 
-    ends = [wilson(k, 50, 0.95) for k in range(51)]
+    ends = [wilson(k / 50, 50, 0.95) for k in range(51)]
     truths = [(i + 0.5) / 1000 for i in range(1000)]
     cover = [sum(binom.pmf(k, 50, p) for k, (low, high) in enumerate(ends) if low <= p <= high) for p in truths[::20]]
     assert sum(cover) / len(cover) == pytest.approx(0.95, abs=0.005)
@@ -58,7 +58,7 @@ def test_the_residual_risk_by_hand() -> None:
 
 def test_the_residual_interval_holds_every_pair_of_rates_in_the_wilson_intervals() -> None:
     found = attack(60, 100, 20, 100)
-    ours, theirs = wilson(60, 100, 0.975), wilson(20, 100, 0.975)
+    ours, theirs = wilson(0.6, 100, 0.975), wilson(0.2, 100, 0.975)
     corners = [(one - other) / (1 - other) for one in ours for other in theirs]
     assert found.residual_interval == pytest.approx((min(corners), max(corners)))
     low, high = attack(10, 10, 10, 10).residual_interval

@@ -11,9 +11,10 @@ from tacit.anonymize.scale import anonymize_file, count_columns
 from tacit.errors import MissingExtra
 
 
-def test_what_is_missing_is_named_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("package", ["ibis", "duckdb"])
+def test_what_is_missing_is_named_with_the_remedy(tmp_path: Path, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
     pq.write_table(people(), tmp_path / "people.parquet")
-    monkeypatch.setitem(sys.modules, "ibis", None)
+    monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(MissingExtra, match="tacit\\[anonymize\\]"):
         anonymize_file(tmp_path / "people.parquet", tmp_path / "out.parquet", **request())
     with pytest.raises(MissingExtra, match="tacit\\[anonymize\\]"):

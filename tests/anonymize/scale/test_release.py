@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from tacit.tables import read_table
 
 pytest.importorskip("ibis", reason="not run: ibis and duckdb")
 
-from tacit.anonymize.scale import anonymize_file, count_columns, expressions, recoded, release
+from tacit.anonymize.scale import anonymize_file, check, count_columns, expressions, profile, recoded, release, writing
 
 
 @pytest.fixture
@@ -37,12 +38,12 @@ def file(tmp_path: Path) -> Path:
 
 
 def released(source: Any, **changed: Any) -> Any:
-    """Release a file beside its source."""
+    """Release a file beside its source, in the place of the release before."""
     target = changed.pop("target", Path(source).parent / "released.parquet")
-    return anonymize_file(source, target, **request(**changed))
+    return anonymize_file(source, target, overwrite=True, **request(**changed))
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 12))])
 def test_a_file_is_released_as_the_table_in_it_would_be(tmp_path: Path, seed: int) -> None:
     table = people(rows=150 + 30 * seed, seed=seed)
     pq.write_table(table, tmp_path / "people.parquet", row_group_size=50)
@@ -98,11 +99,39 @@ def test_names_alone_get_the_automatic_hierarchies_that_anonymize_gives_them(fil
     assert released(file, **changed).settings == anonymize(people(), **request(**changed)).settings
 
 
+def test_a_column_without_a_hierarchy_gets_the_automatic_one_beside_those_given(file: Path) -> None:
+    mixed = released(file, quasi={**QUASI, "income": None})
+    built = anonymize(people(), **request(quasi=["income"])).settings["hierarchies"]["income"]
+    assert mixed.settings["hierarchies"] == {**released(file).settings["hierarchies"], "income": built}
+    assert list(mixed.automatic) == ["income"]
+    assert list(released(file, quasi=list(QUASI)).automatic) == list(QUASI)
+    assert released(file).automatic == {}
+
+
+def test_a_release_within_a_time_limit_says_so_and_not_whether_its_search_ended(file: Path) -> None:
+    result = released(file, time_limit=60)
+    assert (result.settings["time_limit"], released(file).settings["time_limit"]) == (60, None)
+    assert result.optimal
+    assert result.manifest()["search"] == "full-domain search, best found"
+
+
+def test_the_first_rows_are_those_that_read_table_gives(tmp_path: Path) -> None:
+    pyarrow.csv.write_csv(people(), tmp_path / "people.csv")
+    pq.write_table(people(), tmp_path / "people.parquet")
+    assert profile.first_rows(tmp_path / "people.csv", 7).equals(read_table(tmp_path / "people.csv").slice(0, 7).combine_chunks())
+    assert as_rows(profile.first_rows(tmp_path / "people.parquet", 400).drop_columns(["income"])) == as_rows(
+        people().drop_columns(["income"])
+    )
+
+
 def test_a_folder_of_parts_is_one_table(tmp_path: Path) -> None:
     (tmp_path / "parts").mkdir()
     for i in range(4):
         pq.write_table(people().slice(100 * i, 100), tmp_path / "parts" / f"{i}.parquet")
     pq.write_table(people(), tmp_path / "whole.parquet")
+    with pytest.raises(ConfigError, match="a part of the table"):
+        released(tmp_path / "parts", target=tmp_path / "parts" / "a.parquet")
+    assert nothing_left(tmp_path / "parts", *(f"{i}.parquet" for i in range(4)))
     of_parts = released(tmp_path / "parts", target=tmp_path / "a.parquet")
     assert of_parts.sha256 == released(tmp_path / "whole.parquet", target=tmp_path / "b.parquet").sha256
 
@@ -203,6 +232,7 @@ def test_what_was_there_stays_when_a_release_fails(file: Path, monkeypatch: pyte
     assert nothing_left(file.parent, "people.parquet", "released.parquet")
 
 
+@pytest.mark.slow
 def test_a_killed_run_leaves_no_released_file(file: Path) -> None:
     script = f"""
         import time
@@ -226,9 +256,75 @@ def test_a_killed_run_leaves_no_released_file(file: Path) -> None:
     assert not (file.parent / "released.parquet").exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_at_any_point_leaves_nothing_behind(file: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """The scratch folder and the draft are there when it comes; both hold private rows."""
+    seen = []
+
+    def signalled(draft: Path, *arguments: Any, **named: Any) -> None:
+        seen.extend([draft.stat().st_size > 0, named["scratch"].is_dir()])
+        os.kill(os.getpid(), number)
+        time.sleep(20)
+
+    monkeypatch.setattr(release, "check_file", signalled)
+    with pytest.raises((SystemExit, KeyboardInterrupt)) as caught:
+        released(file)
+    assert seen == [True, True]
+    assert number == signal.SIGINT or caught.value.args == (143,)
+    assert nothing_left(file.parent, "people.parquet")
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_signal_in_the_middle_of_a_query_is_itself_again() -> None:
+    """DuckDB alone would make a RuntimeError of it, which ends in a traceback in place of the exit code."""
+    import duckdb
+
+    with pytest.raises(SystemExit, match="143"), writing.ended_by_signals():
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        duckdb.connect(config={"threads": 1}).sql("SELECT sum(a.range % 7) FROM range(300000000000) a").fetchall()
+    with pytest.raises(RuntimeError, match="another"), writing.ended_by_signals():
+        raise RuntimeError("another")
+
+
+def test_a_handler_of_the_program_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+    try:
+        with writing.ended_by_signals():
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM, signal.SIGTERM]
+
+
+def test_a_file_that_is_there_is_replaced_only_when_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = file.parent / "released.parquet"
+    target.write_bytes(b"somebody's work")
+    with pytest.raises(ConfigError, match=r"exists already.*overwrite"):
+        anonymize_file(file, target, **request())
+    with pytest.raises(ConfigError, match="exists already"):
+        anonymize_file(file.parent / "not looked for.parquet", target, **request())
+    assert target.read_bytes() == b"somebody's work"
+    assert anonymize_file(file, target, overwrite=True, **request()).rows == 400
+    target.unlink()
+    honest = check.check_file
+
+    def meanwhile(*arguments: Any, **named: Any) -> Any:
+        target.write_bytes(b"somebody's work")
+        return honest(*arguments, **named)
+
+    monkeypatch.setattr(release, "check_file", meanwhile)
+    with pytest.raises(ConfigError, match="exists already"):
+        anonymize_file(file, target, **request())
+    assert target.read_bytes() == b"somebody's work"
+    assert nothing_left(file.parent, "people.parquet", "released.parquet")
+
+
 def test_the_input_is_never_touched(file: Path) -> None:
     before = (file.read_bytes(), file.stat().st_mtime_ns)
-    released(file)
     (file.parent / "alias.parquet").symlink_to(file)
     for target in (file, file.parent / "alias.parquet", file.parent / "." / "people.parquet"):
         with pytest.raises(ConfigError, match="is the input"):
@@ -255,6 +351,8 @@ def test_a_release_is_private_to_its_owner_until_it_is_given_away(file: Path) ->
         ({"require": []}, "at least one privacy model"),
         ({"suppression_limit": 1.0}, "suppression_limit"),
         ({"time_limit": 0}, "time_limit"),
+        ({"time_limit": True}, "time_limit"),
+        ({"minimize": "loss"}, "minimize must be a metric"),
         ({"require": [KAnonymity(401)]}, "no combination of levels"),
         ({"quasi": {"home [town]": TreeHierarchy(rows=(("Zet",),))}}, "home \\[town\\]"),
         ({"memory_limit": 10}, "memory_limit"),

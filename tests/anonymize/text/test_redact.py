@@ -1,15 +1,16 @@
 """Redacted texts: nothing found is left, the same entity gets the same token in every text, table and run."""
 
 import hmac
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
-from tacit.anonymize import Key, Pseudonyms
+from tacit.anonymize import Key, Pseudonyms, load_or_create_key
 from tacit.anonymize.text import canonical, find_spans, redact
 from tacit.anonymize.text.redact import FEW
-from tacit.errors import ConfigError
+from tacit.errors import ConfigError, PrivacyError
 
 KEY = Key(secret=bytes(range(32)))
 NOTES = [
@@ -72,6 +73,42 @@ def test_kinds_of_few_values_never_get_a_token(kind: str) -> None:
     text = {"age": "aged 44", "date": "on 3/4/2020", "postcode": "zip 02139", "location": "at 52.5200, 13.4050"}[kind]
     assert redact([text], replace=Pseudonyms(key=KEY)).texts[0].as_py() == redact([text]).texts[0].as_py()
     assert redact([text]).counts == {kind: 1}
+
+
+STAFF = [f"Dr. {'Okafor' if i % 3 else 'Byrne'} saw patient{i}@example.org" for i in range(30)]
+
+
+def test_entities_whose_counts_tell_who_they_are_get_no_token_unless_forced() -> None:
+    """Two doctors in thirty notes: 20 and 10 of them. That each stands once in the list of entities hides nothing."""
+    with pytest.raises(PrivacyError, match=r"'name' cannot be hidden.*2 distinct values in 30 rows"):
+        redact(STAFF, replace=Pseudonyms(key=KEY))
+    done = redact(STAFF, replace=Pseudonyms(key=KEY), force=True)
+    assert done.forced == {"name": "2 distinct values in 30 rows"}
+    assert len({text.partition("[NAME ")[2].partition("]")[0] for text in done.texts.to_pylist()}) == 2
+    kept = redact(STAFF, kinds=["e-mail"], replace=Pseudonyms(key=KEY))
+    assert kept.forced == {}
+    assert len(set(kept.texts.to_pylist())) == 30
+
+
+def test_an_entity_named_often_in_one_text_counts_once() -> None:
+    long = " ".join(["ann@example.org"] * 50 + ["bo@example.org"])
+    assert redact([long], replace=Pseudonyms(key=KEY)).forced == {}
+
+
+def test_two_files_searched_apart_and_a_table_get_one_pseudonym_for_one_entity(tmp_path: Path) -> None:
+    """The key is read again for each, as by another process."""
+    (tmp_path / "a.txt").write_text("Ann Smith called.\nSSN 219-09-9999", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("219 09 9999 is ANN  SMITH's\n", encoding="utf-8")
+    found = []
+    for name in ("a.txt", "b.txt"):
+        pseudonyms = Pseudonyms(key=load_or_create_key(tmp_path / "text.key"))
+        lines = (tmp_path / name).read_text(encoding="utf-8").splitlines()
+        done = " ".join(redact(lines, names=["Ann Smith"], replace=pseudonyms).texts.to_pylist())
+        found.append({kind: done.partition(f"[{kind} ")[2].partition("]")[0] for kind in ("NAME", "SSN")})
+    assert found[0] == found[1]
+    assert all(len(token) == 32 for token in found[0].values())
+    column = pseudonyms.tokens(pa.array([canonical("name", "Ann Smith")]), scope="name")
+    assert column.to_pylist() == [found[0]["NAME"]]
 
 
 def test_a_function_is_called_once_for_each_entity() -> None:

@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from tacit.anonymize.classes import information_lost
 from tacit.anonymize.coding import CodedColumn, Tuples, code_sensitive, code_table, distinct_tuples
 from tacit.anonymize.hierarchies import IntervalHierarchy, TreeHierarchy
 from tacit.anonymize.privacy_models import PrivacyModel, model_from_json
@@ -46,6 +48,18 @@ FORMS: dict[str, Draw] = {
         "significance": r.choice([0.05, 0.2]),
         "estimator": r.choice(["poisson", "zero-truncated poisson"]),
     },
+    "no-profitable-attack": lambda r: {
+        "gain": 9,
+        "cost": r.choice([3, 4, 4.5]),
+        "attacker": r.choice(["prosecutor", "journalist"]),
+    },
+    "profitability": lambda r: {
+        "benefit": 100,
+        "loss": r.choice([30, 100, 200]),
+        "gain": 9,
+        "cost": r.choice([2, 3, 4.5]),
+        "attacker": r.choice(["prosecutor", "journalist"]),
+    },
     "k-map": lambda r: {"k": r.randint(2, 5)},
     "delta-presence": lambda r: {"d_min": r.choice([0, 0.25, 0.5]), "d_max": r.choice([0.5, 0.75, 0.9])},
 }
@@ -70,7 +84,7 @@ def both_verdicts(form: dict[str, Any], r: random.Random) -> tuple[bool, Verific
     """Return what a model and the check say of a random release, some of whose classes are left out."""
     model, data = model_from_json(form), some_table(r, r.randint(4, 12))
     subset = np.array([True] * 2 + [r.random() < 0.6 for _ in range(data.num_rows - 2)]) if _sees_subset(form) else None
-    people = some_table(r, 15) if form["model"] == "k-map" else None
+    people = some_table(r, 15) if form["model"] == "k-map" or form.get("attacker") == "journalist" else None
     columns = {name: pa.concat_arrays([t.column(name).combine_chunks() for t in (data, people) if t]) for name in HIERARCHIES}
     coded = code_table(pa.table(columns), HIERARCHIES)
     tuples = distinct_tuples(
@@ -112,6 +126,8 @@ def _kept(
     classes, presence = classes_of(tuples, class_of, list(recoding.generalized.T))
     people = np.bincount(class_of, weights=tuples.weights)
     there = np.flatnonzero(people > 0)
+    shares = recoding.shares[np.unique(class_of, return_index=True)[1][there]]
+    classes = replace(classes, lost=information_lost(shares, np.array([column.leaves for column in coded])))
     left = np.array([r.random() < 0.7 for _ in there]) if r.random() < 0.6 or presence else model.holds(classes)
     if not left.any():
         left[0] = True

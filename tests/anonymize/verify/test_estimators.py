@@ -91,6 +91,17 @@ def test_estimators_agree_with_those_of_the_models_on_random_samples() -> None:
     assert compared > 100
 
 
+@pytest.mark.parametrize(
+    ("sizes", "people"), [({1: 42, 2: 2, 7: 87}, 727), ({1: 44, 2: 1, 8: 25}, 697), ({1: 12, 2: 1, 9: 57}, 1508)]
+)
+def test_snb_agrees_where_b_is_tiny(sizes: dict[int, int], people: int) -> None:
+    """Few pairs beside many rows alone make b smaller than exp(-18); both must look there, and find the same."""
+    classes = np.repeat(list(sizes), list(sizes.values()))
+    theirs, mine = population_uniques(classes, people, estimator="snb"), snb(Counter(sizes), people)
+    assert mine is not None
+    assert mine == pytest.approx(theirs, rel=1e-9)
+
+
 def test_a_sample_that_is_the_population_has_its_own_uniques() -> None:
     assert estimate(Counter({1: 3, 2: 1}), 5, "dankar") == 3.0
     assert estimate(Counter({1: 3}), 3, "snb") == 3.0

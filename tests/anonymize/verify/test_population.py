@@ -90,6 +90,27 @@ def test_k_map_counts_people_not_rows(local: bool) -> None:
     assert k_map(5, released, original, more, **how).problems == ("1 of 2 classes have fewer than 5 rows in the population",)
 
 
+def test_a_journalist_finds_among_the_population_what_a_prosecutor_finds_among_the_rows() -> None:
+    """One row each; four people each. 12 / 4 = 3: no gain at that cost, and some at 2.99; a prosecutor gains 12 of each row."""
+    original, released = pa.table({"age": [2.0, 28.0]}), pa.table({"age": ["[0, 20)", "[20, 40]"]})
+
+    def asked(cost: float, attacker: str, people: pa.Table | None = PEOPLE) -> tuple[str, ...]:
+        return verify_release(
+            released,
+            quasi=["age"],
+            require=[{"model": "no-profitable-attack", "gain": 12, "cost": cost, "attacker": attacker}],
+            original_rows=2,
+            suppression_limit=0,
+            recoding=Recoding(original=original, hierarchies=FORM, levels={"age": 1}),
+            population=people,
+        ).problems
+
+    assert asked(3, "journalist") == ()
+    assert asked(2.99, "journalist") == ("2 of 2 classes are worth an attack to a journalist",)
+    assert asked(12, "prosecutor", None) == ()
+    assert asked(11.99, "prosecutor") == ("2 of 2 classes are worth an attack to a prosecutor",)
+
+
 def test_k_map_without_what_it_needs_is_a_problem() -> None:
     original, released = pa.table({"age": [2.0]}), pa.table({"age": ["[0, 20)"]})
     assert "population table is not at hand" in k_map(1, released, original, None, levels={"age": 1}).problems[0]

@@ -13,7 +13,7 @@ from tacit.privacy.block import Block
 from tacit.privacy.events import GaussianEvent, PoissonSampled
 from tacit.privacy.ledger import Ledger
 from tacit.privacy.pricing import price
-from tacit.train.releases import Releases, gaussian_block
+from tacit.train.releases import Releases, vector_block
 
 
 def exact_delta(noise: float, epsilon: float) -> float:
@@ -29,7 +29,7 @@ def exact_delta(noise: float, epsilon: float) -> float:
 
 @pytest.mark.parametrize(("epsilon", "delta", "steps"), [(1.0, 1e-5, 1), (4.0, 1e-6, 1), (1.0, 1e-5, 100)])
 def test_the_noise_is_the_least_that_the_exact_curve_allows(epsilon: float, delta: float, steps: int) -> None:
-    block = gaussian_block(epsilon=epsilon, delta=delta, length=10, steps=steps)
+    block = vector_block(epsilon=epsilon, delta=delta, length=10, steps=steps)
     assert isinstance(block.event, GaussianEvent)
     together = block.event.noise_multiplier / math.sqrt(steps)
     assert exact_delta(together, epsilon) <= delta
@@ -40,12 +40,12 @@ def test_the_noise_is_the_least_that_the_exact_curve_allows(epsilon: float, delt
 
 def test_longer_vectors_are_priced_for_their_draws() -> None:
     """The missing tail of more draws counts in delta, so a release is priced for at least its own length."""
-    short, long = (gaussian_block(epsilon=12.0, delta=1e-12, length=length) for length in (4096, 2**20))
+    short, long = (vector_block(epsilon=12.0, delta=1e-12, length=length) for length in (4096, 2**20))
     assert short.event != long.event
     assert isinstance(long.event, GaussianEvent)
     assert long == price(long.event, steps=1, spare_steps=0, checkpoint_every=1, delta=1e-12, draws=2**20)
     with pytest.raises(ConfigError, match="at least one value"):
-        gaussian_block(epsilon=1.0, delta=1e-5, length=0)
+        vector_block(epsilon=1.0, delta=1e-5, length=0)
 
 
 @pytest.mark.parametrize("length", [1e-9, 0.1, 1 / 3, 1.0, math.sqrt(2), 12345.678])
@@ -63,7 +63,7 @@ def releases(ledger: Ledger, block: Block, source: Source, **more: str) -> Relea
 def test_the_noise_has_the_scale_that_was_paid_for(ledger: Ledger) -> None:
     """Fails by chance with probability <= 1e-9 (Dvoretzky-Kiefer-Wolfowitz-Massart, any n); half the noise is seen."""
     n, chance = 100_000, 1e-9
-    block = gaussian_block(epsilon=1.0, delta=1e-5, length=n)
+    block = vector_block(epsilon=1.0, delta=1e-5, length=n)
     total = np.linspace(-50, 50, n)
     with releases(ledger, block, OsSource.from_os()) as paid:
         noise = np.sort(paid.release(total, clip_norm=2.0) - total) / (2.0 * paid.noise_multiplier)
@@ -77,7 +77,7 @@ def test_the_noise_has_the_scale_that_was_paid_for(ledger: Ledger) -> None:
 
 
 def test_nothing_is_released_that_was_not_paid_for(ledger: Ledger) -> None:
-    block, total = gaussian_block(epsilon=1.0, delta=1e-5, length=4, steps=2), np.zeros(4)
+    block, total = vector_block(epsilon=1.0, delta=1e-5, length=4, steps=2), np.zeros(4)
     paid = releases(ledger, block, SeededSource(1))
     with pytest.raises(PrivacyError, match="nothing was paid"):
         paid.release(total, clip_norm=1.0)
@@ -95,7 +95,7 @@ def test_nothing_is_released_that_was_not_paid_for(ledger: Ledger) -> None:
         pass
 
 
-def test_only_gaussian_blocks_are_released_this_way(ledger: Ledger) -> None:
+def test_only_vector_blocks_are_released_this_way(ledger: Ledger) -> None:
     sampled = PoissonSampled(probability=0.1, event=GaussianEvent(noise_multiplier=3.0))
     block = price(sampled, steps=1, spare_steps=0, checkpoint_every=1, delta=1e-5, draws=4)
     with pytest.raises(ConfigError, match="Gaussian releases"):

@@ -10,7 +10,7 @@ from tacit.errors import ConfigError, PrivacyError
 from tacit.noise.grid import clip_target
 from tacit.noise.source import OsSource, SeededSource
 from tacit.privacy.ledger import Ledger
-from tacit.train.releases import Releases, gaussian_block
+from tacit.train.releases import Releases, vector_block
 from tacit.train.trees.boosting import HESSIAN_SCALE, Boosting, draw_splits, leaf_of
 
 
@@ -71,7 +71,7 @@ def test_with_hardly_any_noise_it_learns_what_no_linear_model_can(ledger: Ledger
     rows = generator.uniform(-1, 1, size=(2000, 2))
     numbers = (rows[:, 0] * rows[:, 1] > 0).astype(np.int64)
     one = boosting(rounds=60, depth=4, learning_rate=0.5)
-    block = gaussian_block(epsilon=10.0, delta=1e-5, length=one.length, steps=60)
+    block = vector_block(epsilon=10.0, delta=1e-5, length=one.length, steps=60)
     paid = Releases(block=block, ledger=ledger, budget="people", request_id="mine", purpose="test", source=SeededSource(3))
     heard: list[int] = []
     with paid:

@@ -99,7 +99,8 @@ class TreeHierarchy:
             delimiter = ";" if sum(line.count(";") for line in lines) >= sum(line.count(",") for line in lines) else ","
             rows = tuple(tuple(row) for row in csv.reader(lines, delimiter=delimiter))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            what = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+            what = error.strerror if isinstance(error, OSError) else str(error)
+            what = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else what
             raise ConfigError(
                 f"the hierarchy file {str(path)!r} cannot be read: {what}. Give a UTF-8 CSV file, one row per raw value."
             ) from None

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tacit.anonymize.columns import get_column
+from tacit.anonymize.risk.distinctness import distinction, separation
 from tacit.errors import ConfigError, DataError
 
 _Codes = tuple[NDArray[np.int64], int]
@@ -24,8 +25,8 @@ class Separation:
 
     columns     -- their names. classes -- different tuples of values, a missing value being a value of its own.
     unique      -- rows whose tuple no other row has.
-    distinction -- classes / rows, 0..1. separation -- share of pairs of rows that differ, 0..1; 0 for a single row.
-    Source: Motwani & Xu 2007, "Efficient Algorithms for Masking and Finding Quasi-Identifiers", section 1.
+    distinction -- classes / rows, 0..1. separation -- share of pairs of rows that differ, 0..1; 0 for a single row. Both as
+    `tacit.anonymize.risk.distinctness` defines them.
     """
 
     columns: tuple[str, ...]
@@ -84,12 +85,11 @@ def _separation(names: tuple[str, ...], coded: list[_Codes]) -> Separation:
             size = len(kept)
         codes, size = codes * of + more, size * of
     counts = np.bincount(codes, minlength=size) if size <= max(_COUNTED, len(codes)) else np.unique(codes, return_counts=True)[1]
-    counts, rows = counts[counts > 0], len(codes)
-    same = int((counts * (counts - 1)).sum())  # at most rows^2: exact in int64 up to three billion rows
+    sizes = counts[counts > 0]
     return Separation(
         columns=names,
-        classes=len(counts),
-        unique=int((counts == 1).sum()),
-        distinction=len(counts) / rows,
-        separation=1 - same / (rows * (rows - 1)) if rows > 1 else 0.0,
+        classes=len(sizes),
+        unique=int((sizes == 1).sum()),
+        distinction=distinction(sizes),
+        separation=separation(sizes),
     )

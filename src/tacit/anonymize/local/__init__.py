@@ -5,5 +5,17 @@ from tacit.anonymize.local.iterative import in_rounds
 from tacit.anonymize.local.microaggregation import Microaggregation, microaggregate
 from tacit.anonymize.local.mondrian import mondrian
 from tacit.anonymize.local.parts import settle
+from tacit.anonymize.local.steering import check_slider, cutting, distances
 
-__all__ = ["CellSuppression", "Microaggregation", "in_rounds", "microaggregate", "mondrian", "settle", "with_cells"]
+__all__ = [
+    "CellSuppression",
+    "Microaggregation",
+    "check_slider",
+    "cutting",
+    "distances",
+    "in_rounds",
+    "microaggregate",
+    "mondrian",
+    "settle",
+    "with_cells",
+]

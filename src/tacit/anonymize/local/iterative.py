@@ -6,7 +6,6 @@ what is left.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,8 +15,8 @@ from tacit.anonymize.coding import CodedColumn, Tuples
 from tacit.anonymize.columns import as_text
 from tacit.anonymize.privacy_models.model import PrivacyModel
 from tacit.anonymize.recoding import Node, TupleRecoding
-from tacit.anonymize.search import search_levels
-from tacit.anonymize.utility.loss import Loss
+from tacit.anonymize.search import Deadline, Metric, Progress, put_off, search_levels
+from tacit.errors import DataError
 
 RELEASED_PER_ROUND = 0.1
 Round = tuple[Node, NDArray[np.bool_]]
@@ -29,28 +28,43 @@ def in_rounds(
     models: Sequence[PrivacyModel],
     *,
     allowed: int,
-    loss: Loss,
-    time_limit: float | None = None,
+    metric: Metric,
+    deadline: Deadline,
+    on_progress: Progress | None = None,
 ) -> TupleRecoding | None:
     """Return the recoding of all rounds; None when even a single round cannot keep all but `allowed` rows.
 
-    allowed    -- rows that may be left out at the end. Where the rows left after the last round are more, rounds are taken back
-                  one by one until one search covers what is open.
-    loss       -- what each round minimizes, by its aggregate and weights; suppression counts nothing in it.
-    time_limit -- seconds for each round.
+    allowed     -- rows that may be left out at the end. Where the rows left after the last round are more, rounds are taken back
+                   one by one, twice as many each time once the time is over, until one search covers what is open.
+    metric      -- what each round minimizes, with the rows that it puts off counted as if it released them.
+    deadline    -- of all rounds together.
+    on_progress -- called with (rows that have their round, rows in all).
+    Raises DataError when the time is over and nothing was found.
     """
-    rounds = list(rounds_of(coded, tuples, models, loss, time_limit=time_limit))
+    rounds: list[Round] = []
     open_ = np.ones(len(tuples.weights), dtype=bool)
-    for _, released in rounds:
-        open_ &= ~released
+    for one in rounds_of(coded, tuples, models, put_off(metric), open_=open_, deadline=deadline):
+        rounds.append(one)
+        open_ &= ~one[1]
+        if on_progress:
+            on_progress(tuples.rows - int(tuples.weights[open_].sum()), tuples.rows)
+    back, whole = 1, False
     while int(tuples.weights[open_].sum()) > allowed:
-        if not rounds:
+        if whole and deadline.passed():
+            raise DataError(
+                f"no release was found in {deadline.seconds:g} seconds: what was found leaves out more than {allowed} of {tuples.rows} "
+                "rows. Nothing is released. Give more time, fewer quasi-identifiers, or a larger suppression_limit."
+            )
+        if whole:
             return None
-        open_ |= rounds.pop()[1]
-        one = _search(coded, tuples, models, loss, open_, allowed, time_limit)
-        if one is not None:
-            rounds.append(one)
-            open_ &= ~one[1]
+        for _ in range(min(back, len(rounds))):
+            open_ |= rounds.pop()[1]
+        whole = not rounds
+        back *= 2 if deadline.passed() else 1
+        last = _search(coded, tuples, models, metric, open_, allowed, deadline)
+        if last is not None:
+            rounds.append(last)
+            open_ &= ~last[1]
     return recode_rounds(coded, tuples, rounds)
 
 
@@ -58,35 +72,44 @@ def rounds_of(
     coded: Sequence[CodedColumn],
     tuples: Tuples,
     models: Sequence[PrivacyModel],
-    loss: Loss,
+    metric: Metric,
     *,
-    open_: NDArray[np.bool_] | None = None,
-    time_limit: float | None = None,
+    open_: NDArray[np.bool_],
+    deadline: Deadline,
 ) -> Iterator[Round]:
-    """Yield rounds until none releases anything: each a node and the tuples, shape (t,), that it releases of those open."""
-    open_ = np.ones(len(tuples.weights), dtype=bool) if open_ is None else open_
-    free = replace(loss, generalization_vs_suppression=0.0)
-    while left := int(tuples.weights[open_].sum()):
-        put_off = min(left - 1, int(left * (1 - RELEASED_PER_ROUND)))
-        one = _search(coded, tuples, models, free, open_, put_off, time_limit)
+    """Yield rounds until none releases anything or the time is over: each a node and the tuples, shape (t,), that it releases.
+
+    metric -- for rows that are put off; open_ -- shape (t,): the tuples that have no round yet.
+    """
+    open_ = open_.copy()
+    while (left := int(tuples.weights[open_].sum())) and not deadline.passed():
+        most = min(left - 1, int(left * (1 - RELEASED_PER_ROUND)))
+        one = _search(coded, tuples, models, metric, open_, most, deadline)
         if one is None:
             return
         yield one
-        open_ = open_ & ~one[1]
+        open_ &= ~one[1]
 
 
 def _search(
     coded: Sequence[CodedColumn],
     tuples: Tuples,
     models: Sequence[PrivacyModel],
-    loss: Loss,
+    metric: Metric,
     open_: NDArray[np.bool_],
     allowed: int,
-    time_limit: float | None,
+    deadline: Deadline,
 ) -> Round | None:
-    found = search_levels(coded, tuples.select(open_), models, allowed=allowed, metric=loss, time_limit=time_limit)
+    try:
+        found = search_levels(coded, tuples.select(open_), models, allowed=allowed, metric=metric, time_limit=deadline.left())
+    except DataError:
+        if not deadline.passed():
+            raise
+        return None
     if found is None or not (found.kept & (tuples.weights[open_] > 0)).any():
         return None
+    if not found.optimal:
+        deadline.passed()  # the search ended because of it
     released = np.zeros(len(open_), dtype=bool)
     released[open_] = found.kept
     return found.levels, released

@@ -18,6 +18,7 @@ from tacit.anonymize.local.parts import Parts, failing_parts
 from tacit.anonymize.local.ranges import Ordered, ordered_columns
 from tacit.anonymize.privacy_models.model import PrivacyModel
 from tacit.anonymize.recoding import TupleRecoding
+from tacit.anonymize.search import Deadline, Progress
 from tacit.errors import ConfigError, DataError
 
 _Members = NDArray[np.int64]
@@ -47,12 +48,24 @@ class Microaggregation:
 
 
 def microaggregate(
-    coded: Sequence[CodedColumn], tuples: Tuples, models: Sequence[PrivacyModel], how: Microaggregation
+    coded: Sequence[CodedColumn],
+    tuples: Tuples,
+    models: Sequence[PrivacyModel],
+    how: Microaggregation,
+    weights: NDArray[np.float64],
+    *,
+    deadline: Deadline,
+    on_progress: Progress | None = None,
 ) -> TupleRecoding | None:
     """Return the recoding into classes of at least k rows; those that fail a model join the nearest one until none does.
 
     Rows are compared by standardized numbers, and categories by their place in the order of their tree. None when even all
-    rows together fail. Raises DataError when a column of numbers has missing values, ConfigError when there is no such column.
+    rows together fail. Raises DataError when there are fewer than k rows or a column of numbers has missing values, ConfigError when there
+    is no such column.
+
+    weights     -- shape (m,): weight of each column's square in the square of a distance; 0 <= weight <= 1.
+    deadline    -- when to stop clustering: the rows of each block that have no class yet become one.
+    on_progress -- called with (rows that have their class, rows in all).
     """
     columns, parts = ordered_columns(coded), Parts(tuples, models)
     numeric = [column for column in columns if column.numeric]
@@ -66,17 +79,25 @@ def microaggregate(
             f"the columns {missing} miss values, and a mean of missing values does not exist. Leave such rows out, or use "
             'recoding="mondrian", which keeps missing as a category.'
         )
+    if tuples.rows < how.k:
+        raise DataError(
+            f"a microaggregation into classes of at least k = {how.k} rows was asked for, of {tuples.rows} rows: not even one class could be "
+            "made. Nothing is released. Ask for a smaller k, or bring more rows."
+        )
     places = np.stack([column.place[raw] for column, raw in zip(columns, tuples.codes, strict=True)])
     points = np.stack([_coordinate(column, place, tuples.weights) for column, place in zip(columns, places, strict=True)], axis=1)
+    points *= np.sqrt(weights)
     if not parts.hold([np.arange(len(points))]):
         return None
     least = max(how.k, parts.least_rows)
-    clusters = [
-        cluster
-        for block in _blocks(points, tuples.weights, np.arange(len(points)), how.block, least)
-        for cluster in _mdav(points, tuples.weights, block, least)
-    ]
-    clusters = _join_failing(points, tuples, models, clusters)
+    clusters: list[_Members] = []
+    finished = 0
+    for block in _blocks(points, tuples.weights, np.arange(len(points)), how.block, least):
+        clusters += _mdav(points, tuples.weights, block, least, deadline)
+        finished += int(tuples.weights[block].sum())
+        if on_progress:
+            on_progress(finished, tuples.rows)
+    clusters = _join_failing(points, tuples, models, clusters, deadline)
     return _with_means(columns, places, tuples.weights, clusters, recode_parts(columns, places, clusters))
 
 
@@ -106,13 +127,15 @@ def _blocks(points: NDArray[np.float64], rows: NDArray[np.int64], whole: _Member
     return done
 
 
-def _mdav(points: NDArray[np.float64], rows: NDArray[np.int64], members: _Members, least: int) -> list[_Members]:
+def _mdav(
+    points: NDArray[np.float64], rows: NDArray[np.int64], members: _Members, least: int, deadline: Deadline
+) -> list[_Members]:
     """Return clusters of at least `least` rows: around the tuple farthest from the centre, then around the one farthest from it.
 
-    Below three clusters' rows a single one is cut off; the rest is the last.
+    Below three clusters' rows a single one is cut off; the rest, or what is left when the time is over, is the last.
     """
     clusters: list[_Members] = []
-    while (left := int(rows[members].sum())) >= 2 * least:
+    while (left := int(rows[members].sum())) >= 2 * least and not deadline.passed():
         centre = np.average(points[members], axis=0, weights=_positive(rows[members]))
         start = members[_distances(points[members], centre).argmax()]
         far = members[_distances(points[members], points[start]).argmax()]
@@ -127,10 +150,18 @@ def _mdav(points: NDArray[np.float64], rows: NDArray[np.int64], members: _Member
 
 
 def _join_failing(
-    points: NDArray[np.float64], tuples: Tuples, models: Sequence[PrivacyModel], clusters: list[_Members]
+    points: NDArray[np.float64],
+    tuples: Tuples,
+    models: Sequence[PrivacyModel],
+    clusters: list[_Members],
+    deadline: Deadline,
 ) -> list[_Members]:
-    """Join every cluster that fails a model to the one whose centre is nearest, until all hold."""
+    """Join every cluster that fails a model to the one whose centre is nearest, until all hold; with no time left, to each other."""
     while len(clusters) > 1 and len(failing := failing_parts(tuples, models, clusters)):
+        if len(failing) > 1 and deadline.passed():
+            one = np.concatenate([clusters[number] for number in failing])
+            clusters = [*(cluster for number, cluster in enumerate(clusters) if number not in failing), one]
+            continue
         centres = np.stack([np.average(points[c], axis=0, weights=_positive(tuples.weights[c])) for c in clusters])
         gone: set[int] = set()
         for one in failing.tolist():

@@ -1,8 +1,8 @@
 """Mondrian: cut the rows in two, and each half again, for as long as both halves satisfy the models.
 
 Source: LeFevre, DeWitt & Ramakrishnan 2006 (multidimensional recoding by recursive cuts). Where theirs cuts the widest column
-at its median, this one takes the cut that saves most loss over all columns and places, the more even one of equals: on Adult it
-loses a third less. The halves of a stretch get the labels of local/ranges.py, so every released value covers the original.
+at its median, this one takes the cut that saves most of the metric over all columns and places, the more even one of equals: on
+Adult it loses a third less. The halves of a stretch get the labels of local/ranges.py, so every released value covers the original.
 """
 
 from collections.abc import Sequence
@@ -15,8 +15,10 @@ from numpy.typing import NDArray
 from tacit.anonymize.coding import CodedColumn, Tuples
 from tacit.anonymize.local.parts import Parts
 from tacit.anonymize.local.ranges import Ordered, ordered_columns
+from tacit.anonymize.local.steering import Steering
 from tacit.anonymize.privacy_models.model import PrivacyModel
 from tacit.anonymize.recoding import TupleRecoding
+from tacit.anonymize.search import Deadline, Progress
 
 _CUTS_TRIED = 32
 
@@ -30,11 +32,19 @@ class _Cut:
 
 
 def mondrian(
-    coded: Sequence[CodedColumn], tuples: Tuples, models: Sequence[PrivacyModel], weights: NDArray[np.float64]
+    coded: Sequence[CodedColumn],
+    tuples: Tuples,
+    models: Sequence[PrivacyModel],
+    steering: Steering,
+    *,
+    deadline: Deadline,
+    on_progress: Progress | None = None,
 ) -> TupleRecoding | None:
     """Return the recoding of the parts that no cut can divide further; None when even all rows together fail a model.
 
-    weights -- shape (m,): what a share of each column's domain costs.
+    steering    -- which cut saves most.
+    deadline    -- when to stop cutting: what is a part then becomes a class, which holds the models as any part does.
+    on_progress -- called with (rows in parts that are done, rows in all).
     Models whose verdict depends on other classes are asked about two halves as if they were the whole release.
     """
     columns, parts = ordered_columns(coded), Parts(tuples, models)
@@ -42,10 +52,10 @@ def mondrian(
     whole = np.arange(len(tuples.weights))
     if not parts.hold([whole]):
         return None
-    todo, done = [whole], []
-    while todo:
+    todo, done, finished = [whole], [], 0
+    while todo and not deadline.passed():
         members = todo.pop()
-        for cut in _cuts(columns, places, tuples.weights, members, parts.least_rows, weights):
+        for cut in _cuts(columns, places, tuples.weights, members, parts.least_rows, steering):
             left = places[cut.column, members] <= cut.place
             halves = [members[left], members[~left]]
             if parts.sizes_decide or parts.hold(halves):
@@ -53,7 +63,10 @@ def mondrian(
                 break
         else:
             done.append(members)
-    return recode_parts(columns, places, done)
+            finished += int(tuples.weights[members].sum())
+            if on_progress:
+                on_progress(finished, tuples.rows)
+    return recode_parts(columns, places, [*done, *todo])
 
 
 def _cuts(
@@ -62,7 +75,7 @@ def _cuts(
     rows: NDArray[np.int64],
     members: NDArray[np.int64],
     least: int,
-    weights: NDArray[np.float64],
+    steering: Steering,
 ) -> list[_Cut]:
     """Return the cuts that leave at least `least` rows on each side, best first."""
     inside, weight = places[:, members], rows[members]
@@ -82,9 +95,9 @@ def _cuts(
             continue
         end, start, left = there[:-1][fits] + low, there[1:][fits] + low, left[fits]
         lows, highs = np.full(len(end), low), np.full(len(end), high)
-        before = float(column.share(lows[:1], highs[:1])[0])
-        gain = weights[i] * (total * before - left * column.share(lows, end) - (total - left) * column.share(start, highs))
-        uneven = np.abs(2 * left - total)
+        before = float(steering.cost(i, column, lows[:1], highs[:1])[0])
+        after = left * steering.cost(i, column, lows, end) + (total - left) * steering.cost(i, column, start, highs)
+        gain, uneven = total * before - after, np.abs(2 * left - total)
         for one in np.lexsort((uneven, -gain))[:_CUTS_TRIED]:
             found.append((-float(gain[one]), float(uneven[one]), _Cut(i, int(end[one]))))
     return [cut for _, _, cut in sorted(found, key=lambda one: one[:2])[:_CUTS_TRIED]]

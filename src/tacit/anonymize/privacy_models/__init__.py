@@ -21,7 +21,9 @@ from tacit.anonymize.privacy_models.k_anonymity import KAnonymity
 from tacit.anonymize.privacy_models.k_map import KMap
 from tacit.anonymize.privacy_models.lkc import LKCPrivacy
 from tacit.anonymize.privacy_models.model import PrivacyModel
+from tacit.anonymize.privacy_models.no_profitable_attack import NoProfitableAttack
 from tacit.anonymize.privacy_models.population_uniqueness import PopulationUniqueness
+from tacit.anonymize.privacy_models.profitability import Profitability
 from tacit.anonymize.privacy_models.recursive_l_diversity import RecursiveLDiversity
 from tacit.anonymize.privacy_models.sample_uniqueness import SampleUniqueness
 from tacit.anonymize.privacy_models.t_closeness import TCloseness
@@ -41,8 +43,10 @@ __all__ = [
     "KAnonymity",
     "KMap",
     "LKCPrivacy",
+    "NoProfitableAttack",
     "PopulationUniqueness",
     "PrivacyModel",
+    "Profitability",
     "RecursiveLDiversity",
     "SampleUniqueness",
     "TCloseness",
@@ -63,7 +67,9 @@ MODELS: dict[str, Callable[..., PrivacyModel]] = {
     "k-anonymity": KAnonymity,
     "k-map": KMap,
     "lkc": LKCPrivacy,
+    "no-profitable-attack": NoProfitableAttack,
     "population-uniqueness": PopulationUniqueness,
+    "profitability": Profitability,
     "recursive-l-diversity": RecursiveLDiversity,
     "sample-uniqueness": SampleUniqueness,
     "t-closeness": TCloseness,

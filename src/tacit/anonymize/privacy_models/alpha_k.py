@@ -18,7 +18,7 @@ class AlphaKAnonymity:
 
     column -- the sensitive column; alpha -- 0 < alpha < 1; k -- whole number >= 2. Decided in whole numbers, alpha as the decimal
     it is written as: 1 row of 10 meets 0.1. It holds for every value of the column, a missing one included.
-    Source: Wong, Li, Fu & Wang 2006 (KDD), Definitions 2 and 3, for every sensitive value (their general model).
+    Source: Wong, Li, Fu & Wang 2006 (KDD), (alpha, k)-anonymity for every sensitive value (their general model).
 
     Not monotonic under suppression: a class that holds can merge with a suppressed one full of one value, and fail with it.
     """

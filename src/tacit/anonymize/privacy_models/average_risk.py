@@ -16,7 +16,7 @@ class AverageRisk:
     """The mean of 1 / |E| over the released rows, which is released classes / released rows, is at most a threshold.
 
     threshold -- 0 < threshold < 1; decided in whole numbers, as the decimal it is written as.
-    Source: El Emam 2013 (Guide to the de-identification of personal health information, chapter 16), the prosecutor's average
+    Source: El Emam 2013 (Guide to the de-identification of personal health information), the prosecutor's average
     risk; ARX enforces it in the same way.
 
     A property of the release as a whole: classes are suppressed by size, smallest first and all of one size together, until it

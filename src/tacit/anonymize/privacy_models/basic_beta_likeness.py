@@ -18,7 +18,7 @@ class BasicBetaLikeness:
 
     column -- the sensitive column; beta -- number > 0. (p - q) / q <= beta for each value in the class, p its frequency there and
     q in the whole input, suppressed rows included; decided in whole numbers, beta as the decimal it is written as.
-    Source: Cao & Karras 2012 (PVLDB 5(11)), Definition 2.
+    Source: Cao & Karras 2012 (PVLDB 5(11)), basic beta-likeness.
     A value rarer than 1 / (1 + beta) may make up a whole class: use enhanced beta-likeness against that.
 
     Not monotonic under suppression: a class that holds can merge with a suppressed one full of one value, and fail with it.

@@ -20,7 +20,7 @@ class DeltaDisclosure:
     column -- the sensitive column; delta -- number > 0, in units of the logarithm; base -- of the logarithm: 2 (bits, as ARX
     counts) or "e" (nats, as pycanon does); it has no default, since the same data give other numbers. p is a value's frequency
     in the class, q in the whole input, suppressed rows included. A class within 1e-9 of equality fails: the bound is strict.
-    Source: Brickell & Shmatikov 2008 (KDD), section 3, delta-disclosure privacy; read for the values present in the class
+    Source: Brickell & Shmatikov 2008 (KDD), delta-disclosure privacy; read for the values present in the class
     only, as both tools do (for an absent value the logarithm has no bound).
 
     Not monotonic under suppression: a class that holds can merge with a suppressed one full of one value, and fail with it.

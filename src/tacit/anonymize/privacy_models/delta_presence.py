@@ -18,7 +18,7 @@ class DeltaPresence:
 
     d_min, d_max -- 0 <= d_min <= d_max <= 1, d_max > 0 and not both bounds idle. Decided in whole numbers, the bounds as the
     decimals they are written as.
-    Source: Nergiz, Atzori & Clifton 2007 (SIGMOD), the definition of delta-presence (section 3).
+    Source: Nergiz, Atzori & Clifton 2007 (SIGMOD), the definition of delta-presence.
 
     A class of the population without a row of the subset has the share 0 and fails when d_min > 0. It cannot be suppressed, for
     that nobody of it is in the release is then plain to see: a search refuses a recoding that has such a class. Rows of the

@@ -1,7 +1,7 @@
 """Earth mover's distances between a sensitive column in each class and in the whole table.
 
 How much of a class's distribution must be moved, and how far, to make it the table's. Absent values are never written out: the
-work is that of the sparse histogram. Source: Li, Li & Venkatasubramanian 2007 (ICDE), section 4.
+work is that of the sparse histogram. Source: Li, Li & Venkatasubramanian 2007 (ICDE), their Earth Mover's Distances.
 """
 
 from collections.abc import Sequence

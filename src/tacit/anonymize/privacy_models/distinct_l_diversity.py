@@ -16,7 +16,7 @@ class DistinctLDiversity:
     """Every class holds at least l different values of a sensitive column.
 
     column -- the sensitive column; l -- whole number >= 2. A missing value counts as a value of its own.
-    Source: Machanavajjhala et al. 2007 (ACM TKDD 1(1):3), section 4; named so by Li et al. 2007 (ICDE), section 2.
+    Source: Machanavajjhala et al. 2007 (ACM TKDD 1(1):3); named so by Li et al. 2007 (ICDE).
     It counts values, not rows: 99 rows of one disease and one of another are 2-diverse.
 
     Monotonic: raising a level merges classes, and a merged class holds the values of all its parts.

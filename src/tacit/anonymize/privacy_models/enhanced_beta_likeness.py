@@ -20,7 +20,7 @@ class EnhancedBetaLikeness:
     column -- the sensitive column; beta -- number > 0. (p - q) / q <= min(beta, -ln q) for each value in the class, p its
     frequency there and q in the whole input, suppressed rows included. Against beta it is decided in whole numbers, against
     -ln q within 1e-9. With it p <= q (1 - ln q) < 1 for every value that is not the only one.
-    Source: Cao & Karras 2012 (PVLDB 5(11)), Definition 3.
+    Source: Cao & Karras 2012 (PVLDB 5(11)), enhanced beta-likeness.
 
     Not monotonic under suppression: a class that holds can merge with a suppressed one full of one value, and fail with it.
     """

@@ -20,7 +20,7 @@ class LKCPrivacy:
 
     column -- the sensitive column; l -- whole number >= 1, quasi-identifiers an attacker knows; k -- whole number >= 2;
     c -- 0 < c <= 1, decided in whole numbers as the decimal it is written as. Every value of the column counts, missing included.
-    Source: Mohammed, Fung, Hung & Lee 2009 (KDD), Definition 3.1 (LKC-privacy).
+    Source: Mohammed, Fung, Hung & Lee 2009 (KDD), LKC-privacy.
 
     Only the subsets of exactly l quasi-identifiers (or of all, when there are fewer) are counted: the rows equal in fewer are
     unions of such groups, at least as many, with a confidence between theirs.

@@ -35,3 +35,9 @@ class PrivacyModel(Protocol):
     def to_json(self) -> dict[str, Any]:
         """Return {"model": name, ...parameters}, which the verifier reads."""
         ...
+
+
+def looks_at_population(model: PrivacyModel) -> bool:
+    """Whether a model counts the rows of a population table beside the release's own: k-map, and those with a journalist."""
+    form = model.to_json()
+    return bool(form["model"] == "k-map" or form.get("attacker") == "journalist")

@@ -27,10 +27,11 @@ class TCloseness:
     tree   -- makes it "hierarchical": a row per value, from the value to the root, as a tree hierarchy has. Moving to another
               value costs h / H when they meet at height h of H. A missing value hangs from the root.
     Without either it is "equal": moving costs 1 to every other value, half the sum of |p - q|.
-    Source: Li, Li & Venkatasubramanian 2007 (ICDE), Definition 2 and section 4.
+    Source: Li, Li & Venkatasubramanian 2007 (ICDE), Definition 2 (the principle) and their Earth Mover's Distances.
 
     Not monotonic under suppression: a class that holds can merge with a suppressed one full of one value, and fail with it.
-    (Where nothing is suppressed it is: the distance of a merged class is at most the mean of its parts'; Li et al., section 3.)
+    (Where nothing is suppressed it is: the distance of a merged class is at most the mean of its parts'; Li et al.'s generalization
+    property.)
     """
 
     monotonic: ClassVar[bool] = False

@@ -11,8 +11,17 @@ Candidates whose junction tree would be too large for the share of the budget sp
 was released, never on rows. When a measured marginal moved the model less than its noise should, rounds become four times
 as dear: twice the epsilon, half the noise (annealing). What is left for less than two rounds goes into one.
 
-Source: McKenna, Mullins, Sheldon & Miklau 2022, arXiv:2201.12677, Algorithms 1 to 3. Read differently in one place: the budget
-is counted in steps of a Gaussian block instead of zCDP, a choice in ten, which wastes nothing in conversion.
+Privacy, for zero-out neighbours: one block of T Gaussian steps of noise multiplier s, T fixed by the declared columns. Composed
+adaptively, with nothing else that looks at rows:
+- one Gaussian release of all singles, of L2 sensitivity sqrt(d) and noise multiplier s / sqrt(9 d): 9 d steps;
+- in each round of level l (1, 4, 16, ...; the last takes what is left) one exponential choice of score sensitivity max w_r over
+  its candidates, sqrt(l)/s-GDP by its bounded range (`Exponential.costing`): l steps; then one Gaussian release of the marginal
+  chosen, of L2 sensitivity 1 and noise multiplier s / sqrt(9 l): 9 l steps.
+Level, candidates and stopping depend on earlier outcomes alone, and no round starts that the steps left do not pay for; `spending`
+proves that such a split of T steps is no easier to tell apart than the T steps. Fit and sampling read what was released.
+
+Source: McKenna, Mullins, Sheldon & Miklau 2022, arXiv:2201.12677, AIM with its initialization and budget annealing. Read
+differently in one place: the budget is counted in steps of a Gaussian block instead of zCDP, a choice in ten, which wastes nothing in conversion.
 """
 
 import math

@@ -11,7 +11,8 @@ zero-out neighbours, with
 
     delta = max over m of  sum over j >= k, j > g m of Bin(j; m, b)
 
-(Li, Qardaji & Su 2011, arXiv:1101.2604, Theorem 5, where m starts at ceil(k / g - 1): for smaller m the sum is over j >= k and grows with m).
+(the guarantee of strongly safe k-anonymization of Li, Qardaji & Su 2011, arXiv:1101.2604; there m starts at ceil(k / g - 1): for
+smaller m the sum is over j >= k and grows with m).
 The least j in the sum is some t >= k, and for one t the sum is largest at the largest m with g m < t, m_t = ceil(t / g) - 1. So
 
     delta(k) = max over t >= k of P(Bin(m_t, b) >= t),

@@ -3,7 +3,7 @@
     minimize  sum over measured S of |mu_S - y_S|^2 / (2 sigma_S^2)   over the marginals mu of distributions
 
 With the entropy as mirror map, a step in the marginals' space is a step of the potentials against the gradient there, and the
-way back is belief propagation (McKenna, Sheldon & Miklau 2019, arXiv:1901.09136, Algorithm 2). The answer is the distribution of
+way back is belief propagation (McKenna, Sheldon & Miklau 2019, arXiv:1901.09136, proximal estimation). The answer is the distribution of
 largest entropy among those that fit as well. Post-processing of what was released: it costs nothing.
 """
 

@@ -6,7 +6,17 @@
    independent. Zeroing a row moves one true count by 1, hence a score by at most 1.
 3. The chosen pairs are measured, each in a release of its own, and a graphical model is fitted to everything.
 
-Source: McKenna, Miklau & Sheldon 2021, arXiv:2108.04978, Algorithm 2; its merging of rare values is left out.
+Privacy, for zero-out neighbours: with d columns the whole is one block of T = 3 (d - 1) Gaussian steps (T = 3 when d = 1) of
+noise multiplier s, composed adaptively in this order, with nothing else that looks at rows:
+- one Gaussian release of all singles, of L2 sensitivity sqrt(d) and noise multiplier s / sqrt(t) for the t steps that the rest
+  leaves;
+- d - 1 exponential choices of score sensitivity 1, each of bounded range such that it is 1/s-GDP (`Exponential.costing`): a step
+  each. Which pairs are candidates depends on earlier choices alone, and the model of independent singles on the first release alone;
+- d - 1 Gaussian releases of one pair each, of L2 sensitivity 1 and noise multiplier s: a step each.
+That these together are no easier to tell apart than T Gaussian steps is proved in `spending`; the fit and the sampling read what
+was released, and the public number of rows.
+
+Source: McKenna, Miklau & Sheldon 2021, arXiv:2108.04978, the mechanism MST; its merging of rare values is left out.
 """
 
 import math

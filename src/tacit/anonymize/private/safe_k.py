@@ -11,7 +11,8 @@ is that of the table.
 
 What the ledger is told is an EpsilonDelta event, not a Gaussian one: there is no epsilon below this delta. Releases add up.
 
-Source: Li, Qardaji & Su 2011, arXiv:1101.2604, Definition 5 and Theorem 5.
+Source: Li, Qardaji & Su 2011, arXiv:1101.2604: strongly safe k-anonymization after sampling is
+differentially private.
 """
 
 import uuid

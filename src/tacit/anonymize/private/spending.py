@@ -10,21 +10,18 @@ for (Corollary 3.3 there). No filter is needed, and nothing is lost to one.
 """
 
 import math
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, PrivacyError
 from tacit.noise.grid import GridVector, clip_norm_for
-from tacit.noise.source import Source
 from tacit.privacy.block import Block
 from tacit.privacy.events import GaussianEvent
-from tacit.privacy.ledger import Ledger, Reservation
+from tacit.privacy.gaussian_steps import GaussianSteps, gaussian_block
 from tacit.privacy.mechanisms.exponential import Exponential
 from tacit.privacy.mechanisms.gaussian import Gaussian
 
@@ -45,54 +42,13 @@ def check_payable(cells: int, *, steps: int, what: str) -> None:
 
 
 def steps_block(*, epsilon: float, delta: float, steps: int) -> Block:
-    """Return the block of so many steps with the least noise for (epsilon, delta), zero-out neighbours; nothing is amplified.
-
-    Raises ConfigError when epsilon or delta is out of range or no noise is enough.
-    """
-    from tacit.privacy.calibration import noise_multiplier_for
-    from tacit.privacy.pricing import price
-
-    noise = noise_multiplier_for(epsilon=epsilon, delta=delta, probability=1.0, steps=steps, draws=DRAWS)
-    event = GaussianEvent(noise_multiplier=noise)
-    return price(event, steps=steps, spare_steps=0, checkpoint_every=steps, delta=delta, draws=DRAWS)
+    """Return the block of so many steps, each of DRAWS values, with the least noise for (epsilon, delta); see `gaussian_block`."""
+    return gaussian_block(epsilon=epsilon, delta=delta, steps=steps, draws=DRAWS)
 
 
 @dataclass(kw_only=True)
-class Spending:
-    """The steps of one paid block. Use it in a `with` statement: entering it reserves, durably.
-
-    block      -- Gaussian steps, priced; ledger, budget -- where it is reserved, and from which budget.
-    request_id -- unique in the ledger; drawn at random when None.
-    purpose    -- what the ledger says it was for; source -- where noise and chance come from.
-    Entering raises BudgetExceeded or ConfigError (a request id that is taken), and then nothing was computed.
-    """
-
-    block: Block
-    ledger: Ledger
-    budget: str
-    request_id: str | None
-    purpose: str
-    source: Source
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.block.event, GaussianEvent):
-            raise ConfigError(f"steps are Gaussian releases, and the block repeats {self.block.event}. Use steps_block.")
-        self._noise = self.block.event.noise_multiplier
-        self._reservation: Reservation | None = None
-
-    def __enter__(self) -> "Spending":
-        request = f"private-{uuid.uuid4()}" if self.request_id is None else self.request_id
-        self._reservation = self.ledger.reserve(self.block, dataset=self.budget, request_id=request, purpose=self.purpose)
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._reservation is not None:
-            self._reservation.finish()
-
-    @property
-    def steps_left(self) -> int:
-        """Steps not spent yet."""
-        return self._paid().steps_left
+class Spending(GaussianSteps):
+    """The steps of one paid block, spent on choices and noisy counts. See `GaussianSteps` for its fields and errors."""
 
     def noise_multiplier(self, steps: int) -> float:
         """Return the noise of a release that costs so many steps, per unit of sensitivity; rounded up."""
@@ -110,25 +66,13 @@ class Spending:
                 f"{steps} steps pay for {DRAWS * steps} noisy counts, got {len(counts)}: the tail that drawn noise lacks would not be "
                 "covered, so nothing was released. Use fewer cells, or spend more steps."
             )
-        self._spend(steps)
+        self.spend(steps)
         clip_norm, noise = clip_norm_for(sensitivity), self.noise_multiplier(steps)
         released = Gaussian(noise_multiplier=noise).release(GridVector.from_sum(counts, clip_norm), self.source)
         return released.values, noise * clip_norm
 
     def choice(self, scores: Sequence[float], *, sensitivity: float, steps: int) -> int:
         """Spend steps, then return the place of the chosen score, a higher one likelier. See `Exponential.choose`."""
-        self._spend(steps)
+        self.spend(steps)
         event = GaussianEvent(noise_multiplier=self.noise_multiplier(steps))
         return Exponential.costing(event).choose(scores, sensitivity=sensitivity, source=self.source)
-
-    def _spend(self, steps: int) -> None:
-        reservation = self._paid()
-        if steps < 1:
-            raise ConfigError(f"a release costs a whole number of steps >= 1, got {steps}: nothing is released for nothing.")
-        for _ in range(steps):
-            reservation.count_step()
-
-    def _paid(self) -> Reservation:
-        if self._reservation is None:
-            raise PrivacyError("nothing was paid for, so nothing is released. Enter the `with` statement first.")
-        return self._reservation

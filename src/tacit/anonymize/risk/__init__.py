@@ -3,7 +3,7 @@
 Everything here is an exact statistic of private rows: for the custodian, not for release.
 """
 
-from tacit.anonymize.risk.attacks import Attack, inference, linkability, singling_out
+from tacit.anonymize.risk.attacks import Attack, attack_release, inference, linkability, singling_out
 from tacit.anonymize.risk.distinctness import distinction, separation
 from tacit.anonymize.risk.journalist import PopulationRisk, measure_population_risk
 from tacit.anonymize.risk.prosecutor import Risk, class_sizes, measure_risk
@@ -14,6 +14,7 @@ __all__ = [
     "PopulationRisk",
     "Risk",
     "Uniqueness",
+    "attack_release",
     "class_sizes",
     "distinction",
     "inference",

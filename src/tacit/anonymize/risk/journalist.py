@@ -1,18 +1,19 @@
 """Journalist and marketer risk: re-identification by someone who sees the population, not who of it is in the table.
 
-F is the number of people of the population with the quasi-identifiers of a class E of the table.
+F is the number of people of the population whom the quasi-identifiers of a class E of the table fit.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tacit.anonymize.columns import get_column
+from tacit.anonymize.hierarchies import Hierarchy
+from tacit.anonymize.risk.coverage import covering_pairs, crowd
 from tacit.anonymize.risk.prosecutor import check_quasi, check_threshold
 from tacit.errors import DataError
 from tacit.models.finding import Basis, Finding
@@ -69,46 +70,50 @@ class PopulationRisk:
         )
 
 
-def measure_population_risk(data: pa.Table, population: pa.Table, quasi: Sequence[str], *, threshold: float) -> PopulationRisk:
-    """Return the journalist and marketer risk of a table whose people are part of a population.
+def measure_population_risk(
+    data: pa.Table,
+    population: pa.Table,
+    quasi: Sequence[str],
+    *,
+    threshold: float,
+    hierarchies: Mapping[str, Hierarchy] | None = None,
+) -> PopulationRisk:
+    """Return the journalist and marketer risk of a table, or of a release of it, whose people are part of a population.
 
-    population -- a table with these quasi-identifiers, recoded like `data` when that is a release; holds every row of `data`.
-    threshold  -- 1 / k for a table meant to be k-mapped.
-    Raises DataError when a table is empty or lacks a column, types differ, or the population has fewer rows of a class than the
-    table; ConfigError when quasi is empty or threshold is not in (0, 1].
+    population  -- the raw values of everyone the table was drawn from; holds every row of `data`. F of a class are the people whose
+                   values its labels stand for: with raw values those that are equal in all quasi-identifiers.
+    threshold   -- 1 / k for a table meant to be k-mapped.
+    hierarchies -- of generalized columns, so that a label is known to stand for a value.
+    Raises DataError when a table is empty or lacks a column, types differ in a column without a hierarchy, or the population has
+    fewer rows of a class than the table; ConfigError when quasi is empty or threshold is not in (0, 1].
     """
     check_quasi(quasi)
     check_threshold(threshold)
     if data.num_rows == 0:
         raise DataError("the table has no rows, so no risk to measure. Check the file and its filters.")
-    sides = []
-    for table, here in ((data, 1), (population, 0)):
-        columns = {str(place): get_column(table, name) for place, name in enumerate(quasi)}
-        sides.append(pa.table({**columns, "here": pa.array(np.full(table.num_rows, here))}))
-    for place, name in enumerate(quasi):
-        ours, theirs = (side.schema.field(str(place)).type for side in sides)
-        if ours != theirs:
+    hierarchies = hierarchies or {}
+    for name in quasi:
+        ours, theirs = (get_column(table, name).type for table in (data, population))
+        if ours != theirs and name not in hierarchies:
             raise DataError(
                 f"column {name!r} is {ours} in the table and {theirs} in the population, so no value equals another. Read both alike, "
-                "and recode the population like the release."
+                "or give the hierarchy that the column was generalized by."
             )
-    counted = pa.concat_tables(sides).group_by([str(place) for place in range(len(quasi))])
-    sizes = counted.aggregate([("here", "sum"), ("here", "count")])
-    ours = np.asarray(sizes.column("here_sum").to_numpy()).astype(np.int64)
-    people = np.asarray(pc.subtract(sizes.column("here_count"), sizes.column("here_sum")).to_numpy()).astype(np.int64)[ours > 0]
-    ours = ours[ours > 0]
-    if (people < ours).any():
+    classes, everyone = crowd(data, quasi), crowd(population, quasi)
+    tuples, of_class = covering_pairs(everyone, classes, quasi, hierarchies)
+    people = np.bincount(of_class, weights=everyone.rows[tuples], minlength=len(classes.rows)).astype(np.int64)
+    if (people < classes.rows).any():
         raise DataError(
-            f"{int((people < ours).sum())} of {len(ours)} classes have more rows in the table than in the population, which must hold "
-            "everyone of the table. Give the whole population, recoded like the table."
+            f"{int((people < classes.rows).sum())} of {len(people)} classes have more rows in the table than in the population, which must "
+            "hold everyone of the table. Give the whole population, and the hierarchies of generalized columns."
         )
-    linked = float((ours / people).sum()) / data.num_rows
-    exposed = ours[people < math.ceil(round(1 / threshold, 9))].sum()
+    linked = float((classes.rows / people).sum()) / data.num_rows
+    exposed = classes.rows[people < math.ceil(round(1 / threshold, 9))].sum()
     return PopulationRisk(
         rows=data.num_rows,
         population_rows=population.num_rows,
         highest=1 / int(people.min()),
-        average=max(len(ours) / int(people.sum()), linked),
+        average=max(len(people) / int(people.sum()), linked),
         threshold=threshold,
         above=int(exposed) / data.num_rows,
         marketer=linked,

@@ -125,8 +125,9 @@ def _quietly(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
 
 
 def load_ibis() -> Any:
-    """Return the module ibis. Raises MissingExtra where it is not installed."""
+    """Return the module ibis. Raises MissingExtra where it, or DuckDB, with which every file is checked, is not installed."""
     try:
+        import duckdb  # noqa: F401
         import ibis
     except ImportError:
         raise MissingExtra(

@@ -1,6 +1,6 @@
 """Anonymize a table that need not fit into memory: a database counts and recodes, the search sees distinct tuples alone.
 
-The release is a function of the whole table, as that of `anonymize`: an entry "not-dp" in the ledger, never differential privacy.
+The release is a function of the whole table, as that of `anonymize`: never differential privacy.
 """
 
 import tempfile
@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 from tacit.anonymize.coding import CodedColumn, Tuples, code_sensitive, code_table
 from tacit.anonymize.columns import get_column
 from tacit.anonymize.explain import impossible
+from tacit.anonymize.figures import Figures, figures_of
 from tacit.anonymize.hierarchies import Hierarchy
 from tacit.anonymize.hierarchies.automatic import automatic_hierarchies
+from tacit.anonymize.ledger_entry import check_book, record_release
 from tacit.anonymize.manifest import describe_settings
-from tacit.anonymize.outcome import Outcome, recode
+from tacit.anonymize.outcome import Outcome, check_options, recode
 from tacit.anonymize.privacy_models import PrivacyModel
-from tacit.anonymize.recoding import as_recoded
 from tacit.anonymize.request import Request, request_of
 from tacit.anonymize.scale.check import Promise, check_file
 from tacit.anonymize.scale.counted import Counted, collect, weigh
@@ -29,18 +30,19 @@ from tacit.anonymize.scale.expressions import count_tuples, plain_rows, release_
 from tacit.anonymize.scale.recoded import ColumnRecoding, kept_ranks, recode_columns, recoded_tuples
 from tacit.anonymize.scale.record import FileAnonymization
 from tacit.anonymize.scale.source import Origin, open_source
-from tacit.anonymize.scale.writing import check_apart, check_target, file_digest, unfinished, write_parquet
+from tacit.anonymize.scale.writing import check_apart, check_target, ended_by_signals, file_digest, unfinished, write_parquet
 from tacit.anonymize.search import Metric, Progress, allowed_suppression
 from tacit.anonymize.utility.loss import Loss
 from tacit.anonymize.verify import Verification
 from tacit.errors import ConfigError, DataError
+from tacit.privacy.ledger import Ledger
 
 
 def anonymize_file(
     source: Any,
     target: Path | str,
     *,
-    quasi: Mapping[str, Hierarchy] | Sequence[str],
+    quasi: Mapping[str, Hierarchy | None] | Sequence[str],
     require: Sequence[PrivacyModel],
     sensitive: Sequence[str] = (),
     keep: Sequence[str] = (),
@@ -50,61 +52,62 @@ def anonymize_file(
     memory_limit: int | None = None,
     threads: int | None = None,
     time_limit: float | None = None,
+    overwrite: bool = False,
+    ledger: Ledger | None = None,
+    budget: str | None = None,
     on_progress: Progress | None = None,
 ) -> FileAnonymization:
     """Write the table of least loss in which every class satisfies all the models; the full-domain release of `anonymize`.
 
     source       -- a .parquet or .csv file, or a folder of .parquet files; with `backend` a table's name there; or an Ibis table.
-    target       -- the Parquet file to write. It appears complete and checked, or not at all, and replaces what had its name.
+    target       -- the Parquet file to write. It appears complete and checked, or not at all.
+    quasi        -- as of `anonymize`; a column whose hierarchy is None gets an automatic one too.
     backend      -- an Ibis connection (PostgreSQL, Spark, DuckDB); None: a DuckDB of its own that reads the file piece by piece.
     memory_limit -- bytes for that DuckDB, which puts what does not fit into a folder beside `target`, and for the search;
                     threads -- its threads. Each about everything the machine has when left out.
+    overwrite    -- whether a file of that name may be replaced, and only by a release that is complete and checked.
+    ledger       -- an open ledger in which the release is recorded as "not-dp", durably, before the file gets its name; with
+                    budget -- the name of the data there. Neither: nothing is recorded. An entry stays whatever fails after it.
     The other parameters are those of `anonymize`.
 
-    A text file is read as `read_table` reads it, except that released raw values, sensitive and kept columns stay text.
-    Rows are in an order that follows from the released values alone. Never writes to `source`.
+    A text file is read as `read_table` reads it, except that released raw values, sensitive and kept columns stay text. Rows are in an order
+    that follows from the released values alone. Never writes to `source`. SIGTERM leaves nothing behind, unless the program handles it.
     Raises as `anonymize` does; also DataError when the file cannot be read or has too many distinct tuples for the memory,
-    MissingExtra without Ibis.
+    ConfigError when `target` is taken, LedgerError when the ledger cannot be written, MissingExtra without Ibis.
     """
-    if time_limit is not None and not time_limit > 0:
-        raise ConfigError(
-            f"time_limit must be > 0 seconds, got {time_limit}. Leave it out for a proof that the result is optimal."
-        )
+    check_options(minimize, time_limit)
+    check_book(ledger, budget)
     if isinstance(quasi, str) or isinstance(sensitive, str) or isinstance(keep, str):
         raise ConfigError("quasi, sensitive and keep are lists of column names, got a text. Write [name] for a single column.")
     target, metric = Path(target), minimize if minimize is not None else Loss()
-    check_target(target)
+    check_target(target, overwrite=overwrite)
+    given = {name: quasi[name] if isinstance(quasi, Mapping) else None for name in quasi}
     released = (*sensitive, *dict.fromkeys(name for model in require for name in model.columns if name not in sensitive))
     with (
+        ended_by_signals(),
         tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as folder,
         open_source(source, backend, scratch=Path(folder), memory_limit=memory_limit, threads=threads) as origin,
     ):
-        check_apart(target, origin.files)
-        counted = _count(origin, (*quasi, *released), memory_limit)
-        read = counted.with_numbers(list(quasi)) if origin.text else counted
-        request = request_of(
-            _as_table(read, origin, keep),
-            quasi if isinstance(quasi, Mapping) else _automatic(read, quasi),
-            require,
-            sensitive=released,
-            keep=keep,
-            suppression_limit=suppression_limit,
-            subset=None,
-            population=None,
-        )
+        check_apart(target, origin.files, origin.folder)
+        counted = _count(origin, (*given, *released), memory_limit)
+        read = counted.with_numbers(list(given)) if origin.text else counted
+        request = _request(_as_table(read, origin, keep), read, given, require, released, keep, suppression_limit)
         found = _search(request, counted, read, metric, time_limit, on_progress)
-        names = (*request.hierarchies, *request.sensitive, *request.keep)
-        rows = release_rows(
-            plain_rows(origin.table, names, text=origin.text),
-            [column.recode() for column in found.columns],
-            kept_ranks(found.columns, counted.codes, found.kept),
-        )
-        with unfinished(target) as draft:
-            write_parquet(stream(rows), names, [name for name in origin.table.columns if name in names], draft)
-            promise = _promise(found)
-            verification = check_file(draft, promise, scratch=Path(folder), memory_limit=memory_limit, threads=threads)
+        with unfinished(target, overwrite=overwrite) as draft:
+            _write(found, origin, draft)
+            verification = check_file(draft, _promise(found), scratch=Path(folder), memory_limit=memory_limit, threads=threads)
             verification.require()
-            return _record(found, metric, target, file_digest(draft), verification)
+            result = FileAnonymization(
+                file=target,
+                sha256=file_digest(draft),
+                backend=origin.backend,
+                tuples=len(found.tuples.weights),
+                automatic={name: request.hierarchies[name] for name, hierarchy in given.items() if hierarchy is None},
+                **vars(_figures(found, metric, verification)),
+            )
+            if ledger is not None and budget is not None:
+                record_release(result, ledger=ledger, budget=budget)
+    return result
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +115,7 @@ class _Found:
     """A request and the recoding found for it. kept -- shape (t,): whether each of the t tuples counted is released."""
 
     request: Request
+    settings: Mapping[str, Any]
     counted: Counted
     read: Counted
     coded: Sequence[CodedColumn]
@@ -144,8 +148,31 @@ def _as_table(read: Counted, origin: Origin, keep: Sequence[str]) -> pa.Table:
     return pa.table(columns, names=names)
 
 
-def _automatic(read: Counted, names: Sequence[str]) -> dict[str, Hierarchy]:
-    return {name: automatic_hierarchies(pa.table({name: read.repeated(name)}), [name])[name] for name in names}
+def _request(
+    table: pa.Table,
+    read: Counted,
+    given: Mapping[str, Hierarchy | None],
+    require: Sequence[PrivacyModel],
+    sensitive: Sequence[str],
+    keep: Sequence[str],
+    suppression_limit: float,
+) -> Request:
+    """Return the request about the distinct tuples; a column whose hierarchy is None gets an automatic one."""
+    built = {
+        name: automatic_hierarchies(pa.table({name: read.repeated(name)}), [name])[name]
+        for name, hierarchy in given.items()
+        if hierarchy is None
+    }
+    return request_of(
+        table,
+        {name: built[name] if hierarchy is None else hierarchy for name, hierarchy in given.items()},
+        require,
+        sensitive=sensitive,
+        keep=keep,
+        suppression_limit=suppression_limit,
+        subset=None,
+        population=None,
+    )
 
 
 def _search(
@@ -161,6 +188,7 @@ def _search(
         raise DataError(impossible(coded, tuples, request.require, allowed))
     return _Found(
         request=request,
+        settings=describe_settings(request, metric, "full-domain", time_limit),
         counted=counted,
         read=read,
         coded=coded,
@@ -170,6 +198,17 @@ def _search(
         columns=recode_columns(coded, outcome.levels, counted, read),
         kept=outcome.recoding.kept[tuples.of_row],
     )
+
+
+def _write(found: _Found, origin: Origin, draft: Path) -> None:
+    """Write the rows of the release, in the original's order of columns."""
+    names = (*found.request.hierarchies, *found.request.sensitive, *found.request.keep)
+    rows = release_rows(
+        plain_rows(origin.table, names, text=origin.text),
+        [column.recode() for column in found.columns],
+        kept_ranks(found.columns, found.counted.codes, found.kept),
+    )
+    write_parquet(stream(rows), names, [name for name in origin.table.columns if name in names], draft)
 
 
 def _promise(found: _Found) -> Promise:
@@ -189,28 +228,5 @@ def _promise(found: _Found) -> Promise:
     )
 
 
-def _record(found: _Found, metric: Metric, target: Path, digest: str, verification: Verification) -> FileAnonymization:
-    outcome, recoded = found.outcome, as_recoded(found.coded, found.tuples, found.outcome.recoding)
-    sizes = np.bincount(recoded.class_of[recoded.kept], weights=recoded.weights[recoded.kept])
-    sizes = sizes[sizes > 0]
-    return FileAnonymization(
-        file=target,
-        sha256=digest,
-        recoded=recoded,
-        levels=found.levels,
-        top_levels={column.name: column.levels - 1 for column in found.coded},
-        rows=found.tuples.rows,
-        tuples=len(found.tuples.weights),
-        suppressed=found.tuples.rows - int(sizes.sum()),
-        score=metric.score(recoded) if outcome.score is None else outcome.score,
-        optimal=outcome.optimal,
-        gap=outcome.gap,
-        checked=outcome.checked,
-        nodes=outcome.nodes,
-        classes=len(sizes),
-        smallest_class=int(sizes.min()),
-        median_class=float(np.median(sizes)),
-        largest_class=int(sizes.max()),
-        settings=describe_settings(found.request, metric, "full-domain"),
-        verification=verification,
-    )
+def _figures(found: _Found, metric: Metric, verification: Verification) -> Figures:
+    return figures_of(found.coded, found.tuples, found.outcome, metric, settings=found.settings, verification=verification)

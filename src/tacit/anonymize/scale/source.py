@@ -21,12 +21,20 @@ _PARQUET = (".parquet", ".pq")
 class Origin:
     """A table that a database can be asked about.
 
-    table -- an Ibis table. text -- whether its columns are all text, as written in a file. files -- the files it lies in.
+    table -- an Ibis table. text -- whether its columns are all text, as written in a file. files -- the files it lies in;
+    folder -- the folder of which they are the parts, if any.
     """
 
     table: Any
     text: bool
     files: tuple[Path, ...] = ()
+    folder: Path | None = None
+
+    @property
+    def backend(self) -> str:
+        """The database and its version, as "duckdb 1.5.6"."""
+        connection = self.table.get_backend()
+        return f"{connection.name} {connection.version}"
 
 
 @contextmanager
@@ -63,7 +71,7 @@ def _own_database(path: Path, scratch: Path, memory_limit: int | None, threads: 
     connection = ibis.duckdb.connect(**settings)
     try:
         table = _read_csv(connection, path) if text else connection.read_parquet([str(file) for file in files])
-        yield Origin(table=table, text=text, files=files)
+        yield Origin(table=table, text=text, files=files, folder=path if path.is_dir() else None)
     except duckdb.OutOfMemoryException:
         raise DataError(
             "the database needs more memory than it may have, even with what it can write to disk. Nothing is released. Raise "

@@ -73,6 +73,8 @@ class BoxSearch:
         whole, tie = Box(tuple(0 for _ in self.tops), self.tops), count()
         total = left = whole.nodes
         self._descend(self.tops)
+        if self.best is None and self.tops not in self._counted:
+            self.count(self.tops)
         if total > _SMALL_LATTICE:
             self._improve(None if deadline is None else (time.monotonic() + deadline) / 2)
         open_boxes = [(self._order(whole.low), next(tie), whole)]

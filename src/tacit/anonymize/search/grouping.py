@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.anonymize.classes import Classes, Histogram
+from tacit.anonymize.classes import Classes, Histogram, information_lost
 from tacit.anonymize.coding import CodedColumn, Tuples, combine_codes
 from tacit.anonymize.recoding import Node
 
@@ -115,7 +115,7 @@ class Groupings:
     def classes(self, node: Node, grouping: Grouping, *, codes: bool) -> Classes:
         """Return what models see of the classes with rows that may be released.
 
-        codes -- whether the classes carry the codes of their generalized values.
+        codes -- whether the classes carry the codes of their generalized values, and the information that they lose.
         """
         levels = [column.codes[level] for column, level in zip(self.coded, node, strict=True)]
         everything = Classes(
@@ -133,10 +133,15 @@ class Groupings:
             },
             population=grouping.population,
             codes=tuple(level[raw] for level, raw in zip(levels, grouping.raw, strict=True)) if codes else (),
+            lost=self._lost(node, grouping.raw) if codes else None,
         )
         if grouping.everyone is None and grouping.population is None:
             return everything
         return everything.select(grouping.weights > 0)
+
+    def _lost(self, node: Node, raw: NDArray[np.int64]) -> NDArray[np.float64]:
+        shares = [column.shares[level][codes] for column, level, codes in zip(self.coded, node, raw, strict=True)]
+        return information_lost(np.stack(shares, axis=1), np.array([column.leaves for column in self.coded]))
 
     def presence(self, grouping: Grouping) -> Classes:
         """Return what delta-presence sees: all rows of every class, and how many are of the research subset."""

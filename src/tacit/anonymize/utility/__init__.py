@@ -8,6 +8,8 @@ from tacit.anonymize.utility.distribution import Ambiguity, KullbackLeibler
 from tacit.anonymize.utility.downstream import DownstreamAccuracy, downstream_accuracy
 from tacit.anonymize.utility.entropy import EntropyLoss, NonUniformEntropy
 from tacit.anonymize.utility.loss import Aggregate, Loss, Score
+from tacit.anonymize.utility.measured import Utility, measure_utility, unchanged
+from tacit.anonymize.utility.pairing import Pairing, pair_tables
 from tacit.anonymize.utility.precision import Height, PrecisionLoss
 from tacit.anonymize.utility.query_error import QueryError
 
@@ -22,8 +24,13 @@ __all__ = [
     "KullbackLeibler",
     "Loss",
     "NonUniformEntropy",
+    "Pairing",
     "PrecisionLoss",
     "QueryError",
     "Score",
+    "Utility",
     "downstream_accuracy",
+    "measure_utility",
+    "pair_tables",
+    "unchanged",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.anonymize.classes import Recoded
+from tacit.anonymize.classes import Recoded, information_lost
 from tacit.anonymize.utility.loss import Aggregate, Loss, Score
 
 
@@ -78,9 +78,7 @@ class EntropyLoss:
     def score(self, recoded: Recoded) -> Score:
         """Return the sum over all input rows."""
         factors = Loss(generalization_vs_suppression=self.generalization_vs_suppression)
-        most = float(np.log10(recoded.leaves.astype(np.float64)).sum())
-        covered = np.log10(np.maximum(recoded.shares, 1.0 / recoded.leaves)).sum(axis=1)
-        lost = 1.0 + covered / most if most > 0 else np.zeros(len(covered))
+        lost = information_lost(recoded.shares, recoded.leaves)
         each = np.where(recoded.kept, factors.generalization_factor * lost, factors.suppression_factor)
         return float(recoded.weights @ each)
 

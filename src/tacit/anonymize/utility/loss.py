@@ -44,10 +44,10 @@ class Loss:
         if self.aggregate not in get_args(Aggregate):
             raise ConfigError(f"the loss knows the aggregates {', '.join(get_args(Aggregate))}; got {self.aggregate!r}.")
         bad = [name for name, weight in self.weights.items() if not (weight >= 0 and isfinite(weight))]
-        if bad or (self.weights and max(self.weights.values()) <= 0):
+        if bad:
             raise ConfigError(
-                f"the weights of a loss must be finite numbers >= 0, and one of them > 0; wrong for {bad or list(self.weights)}. "
-                "A column that is not named weighs 1; only ratios matter."
+                f"the weights of a loss must be finite numbers >= 0; wrong for {bad}. A column that is not named weighs 1; only ratios "
+                "matter."
             )
         if not 0 <= self.generalization_vs_suppression <= 1:
             raise ConfigError(
@@ -99,7 +99,7 @@ class Loss:
     def shares_of_weight(self, names: Sequence[str]) -> NDArray[np.float64] | None:
         """Return each column's weight divided by the largest, shape (m,); None when all weigh the same.
 
-        Raises ConfigError when a weight names a column that is not among `names`.
+        Raises ConfigError when a weight names a column that is not among `names`, or all weigh 0.
         """
         unknown = [name for name in self.weights if name not in names]
         if unknown:
@@ -109,6 +109,11 @@ class Loss:
         if not self.weights:
             return None
         weights = np.array([float(self.weights.get(name, 1.0)) for name in names])
+        if not weights.max() > 0:
+            raise ConfigError(
+                f"the loss gives every quasi-identifier ({list(names)}) the weight 0, so nothing would be minimized. Give one of them a "
+                "weight > 0, or leave it unnamed: it then weighs 1."
+            )
         return np.asarray(weights / weights.max())
 
     def combine(self, columns: NDArray[np.float64], weights: NDArray[np.float64] | None = None) -> Score:

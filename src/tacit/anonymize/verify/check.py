@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tacit.anonymize.verify.columns import plain_table
 from tacit.anonymize.verify.crowds import crowds_of, population_rows
+from tacit.anonymize.verify.domains import domains_of
 from tacit.anonymize.verify.evidence import Evidence, Missing
 from tacit.anonymize.verify.recoding import Recoding, recoding_problems
 from tacit.anonymize.verify.requirements import requirement_problems
@@ -68,7 +69,7 @@ def verify_release(
         input=before if before is None or subset is None else before.filter(pa.array(allowed)),
     )
     people = population if population is not None or subset is None else before
-    evidence, problems = _with_population(evidence, require, recoding, allowed, people)
+    evidence, problems = _with_population(evidence, require, recoding, allowed, people, population)
     for form in require:
         problems += _confirmed(partial(requirement_problems, form, evidence))
     for names in combinations:
@@ -108,8 +109,12 @@ def _with_population(
     recoding: Recoding | None,
     allowed: NDArray[np.bool_] | None,
     people: pa.Table | None,
+    together: pa.Table | None,
 ) -> tuple[Evidence, list[str]]:
-    """Return the evidence with what the population becomes, where a model asks for it, and what could not be found out."""
+    """Return the evidence with what the population becomes, where a model asks for it, and what could not be found out.
+
+    together -- the population table that was recoded with the original, if there was one.
+    """
     asked = [form.get("model") for form in require]
     problems: list[str] = []
     if "delta-presence" in asked:
@@ -117,9 +122,14 @@ def _with_population(
             evidence = replace(evidence, crowds=crowds_of(evidence, recoding, allowed))
         except (PrivacyError, pa.ArrowException) as error:
             problems.append(_unconfirmed(error))
-    if "k-map" in asked and people is not None:
+    if people is not None and ("k-map" in asked or any(form.get("attacker") == "journalist" for form in require)):
         try:
             evidence = replace(evidence, population_rows=population_rows(evidence, recoding, people))
+        except (PrivacyError, pa.ArrowException) as error:
+            problems.append(_unconfirmed(error))
+    if "profitability" in asked:
+        try:
+            evidence = replace(evidence, domains=domains_of(evidence, recoding, together))
         except (PrivacyError, pa.ArrowException) as error:
             problems.append(_unconfirmed(error))
     return evidence, problems

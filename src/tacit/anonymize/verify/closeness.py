@@ -1,7 +1,7 @@
 """t-closeness: the earth mover's distance between a class and the whole input, in whole numbers.
 
 With c rows of a value among s in a class, and T among N in the input, its excess is c N - T s: p - q, times s N.
-Source: Li, Li & Venkatasubramanian 2007 (ICDE), Definition 2 and section 4.
+Source: Li, Li & Venkatasubramanian 2007 (ICDE), Definition 2 (the principle) and their Earth Mover's Distances.
 """
 
 from collections import Counter, defaultdict

@@ -12,7 +12,7 @@ EULER = 0.577215664901532860606512090082402431
 
 
 def distinct(evidence: Evidence, column: str, l: int) -> list[str]:  # noqa: E741 - the model's own letter
-    """Each class holds at least l values (Machanavajjhala et al. 2007, section 4)."""
+    """Each class holds at least l values (Machanavajjhala et al. 2007)."""
     values = evidence.distinct(column)
     return failing(sum(found < l for found in values), len(values), f"hold fewer than {l} values of column {column!r}")
 
@@ -54,7 +54,7 @@ def recursive(evidence: Evidence, column: str, c: float, l: int) -> list[str]:  
 
 
 def alpha_k(evidence: Evidence, column: str, alpha: float, k: int) -> list[str]:
-    """At least k rows, and no value in more than a share alpha of them (Wong et al. 2006, Definitions 2 and 3)."""
+    """At least k rows, and no value in more than a share alpha of them (Wong et al. 2006)."""
     most = exactly(alpha)
 
     def held(counts: Counter[int]) -> bool:

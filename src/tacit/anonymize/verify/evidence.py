@@ -29,6 +29,14 @@ class Crowds:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Domains:
+    """What released values cover. sizes -- values in each quasi-identifier's domain; shares -- per class, of each domain."""
+
+    sizes: Sequence[int]
+    shares: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Histogram:
     """One sensitive column. A value is known by its number; labels -- the text of each, None the missing one.
 
@@ -46,7 +54,8 @@ class Evidence:
 
     rows       -- rows that could have been released.
     input      -- these rows as they were; None: not at hand, so nothing that needs them can be confirmed.
-    crowds     -- for delta-presence; None: not at hand.  population_rows -- for k-map, per class the rows of the population.
+    crowds     -- for delta-presence; None: not at hand.  population_rows -- for k-map and journalists, per class the rows of the
+                  population.  domains -- for profitability.
     """
 
     released: pa.Table
@@ -56,6 +65,7 @@ class Evidence:
     input: pa.Table | None = None
     crowds: Crowds | None = None
     population_rows: Sequence[int] | None = None
+    domains: Domains | None = None
 
     @cached_property
     def class_of(self) -> Numbers:

@@ -11,7 +11,7 @@ from tacit.anonymize.verify.sizes import exactly
 
 
 def lkc(evidence: Evidence, column: str, l: int, k: int, c: float) -> list[str]:  # noqa: E741 - the model's own letter
-    """Rows equal in any 1 to l quasi-identifiers are at least k, no value in more than a share c (Mohammed et al. 2009, 3.1)."""
+    """Rows equal in any 1 to l quasi-identifiers are at least k, no value in more than a share c (Mohammed et al. 2009)."""
     if column in evidence.quasi or column not in evidence.released.column_names:
         return [f"column {column!r} is not a sensitive column of the release"]
     released, most = evidence.released, exactly(c)

@@ -13,13 +13,13 @@ _STRICT = 0.5e-9
 
 
 def basic_beta(evidence: Evidence, column: str, beta: float) -> list[str]:
-    """(p - q) / q <= beta for each value of a class (Cao & Karras 2012, Definition 2)."""
+    """(p - q) / q <= beta for each value of a class (Cao & Karras 2012, basic beta-likeness)."""
     most = 1 + exactly(beta)
     return _failing(evidence, column, lambda ratio, q: ratio <= most, f"are not {beta}-like the input in column {{}}")
 
 
 def enhanced_beta(evidence: Evidence, column: str, beta: float) -> list[str]:
-    """(p - q) / q <= min(beta, -ln q) for each value of a class (Cao & Karras 2012, Definition 3)."""
+    """(p - q) / q <= min(beta, -ln q) for each value of a class (Cao & Karras 2012, enhanced beta-likeness)."""
     most = 1 + exactly(beta)
 
     def like(ratio: Fraction, q: Fraction) -> bool:
@@ -29,7 +29,7 @@ def enhanced_beta(evidence: Evidence, column: str, beta: float) -> list[str]:
 
 
 def delta_disclosure(evidence: Evidence, column: str, delta: float, base: int | str) -> list[str]:
-    """|log(p / q)| < delta, strictly, for each value that occurs in a class (Brickell & Shmatikov 2008, section 3)."""
+    """|log(p / q)| < delta, strictly, for each value that occurs in a class (Brickell & Shmatikov 2008)."""
     unit = math.log(2) if base == 2 else 1.0
 
     def near(ratio: Fraction, q: Fraction) -> bool:

@@ -13,7 +13,7 @@ def k_map(evidence: Evidence, k: int) -> list[str]:
 
 
 def delta_presence(evidence: Evidence, d_min: float, d_max: float) -> list[str]:
-    """d_min <= rows of the subset / rows of the population <= d_max in each class (Nergiz, Atzori & Clifton 2007, section 3).
+    """d_min <= rows of the subset / rows of the population <= d_max in each class (Nergiz, Atzori & Clifton 2007).
 
     A class with nobody of the subset has the share 0, and fails when d_min > 0: that nobody of it is released is plain to see.
     One whose rows of the subset were all left out is outside the promise.

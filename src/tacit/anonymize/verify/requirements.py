@@ -11,6 +11,7 @@ from tacit.anonymize.verify.evidence import Evidence
 from tacit.anonymize.verify.knowledge import lkc
 from tacit.anonymize.verify.likeness import basic_beta, delta_disclosure, enhanced_beta
 from tacit.anonymize.verify.population import delta_presence, k_map
+from tacit.anonymize.verify.profit import no_profitable_attack, profitability
 from tacit.anonymize.verify.sets import km_anonymity
 from tacit.anonymize.verify.sizes import average_risk, estimated_k_map, k_anonymity, sample_uniqueness
 from tacit.anonymize.verify.uniqueness import population_uniqueness
@@ -89,6 +90,18 @@ _MODELS: dict[str, _Known] = {
     "delta-presence": _Known(problems=delta_presence, parameters={"d_min": _number, "d_max": _number}),
     "km-anonymity": _Known(problems=km_anonymity, parameters={"k": _whole, "m": _whole}),
     "k-map": _Known(problems=k_map, parameters={"k": _whole}),
+    "no-profitable-attack": _Known(
+        problems=no_profitable_attack,
+        parameters={"gain": _number, "cost": _number, "attacker": _one_of("prosecutor", "journalist")},
+    ),
+    "profitability": _Known(
+        problems=profitability,
+        parameters={
+            "benefit": lambda value: _number(value) and value > 0,
+            **dict.fromkeys(("loss", "gain", "cost"), _number),
+            "attacker": _one_of("prosecutor", "journalist"),
+        },
+    ),
     "population-uniqueness": _Known(
         problems=population_uniqueness,
         parameters={

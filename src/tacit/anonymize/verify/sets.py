@@ -47,7 +47,7 @@ def km_anonymity(evidence: Evidence, k: int, m: int) -> list[str]:
 
 
 def km_problems(form: Mapping[str, Any], records: Sequence[frozenset[str]]) -> list[str]:
-    """Every combination of at most m items that some record holds is held by at least k (Terrovitis et al. 2008, Definition 1)."""
+    """Every combination of at most m items that some record holds is held by at least k (Terrovitis et al. 2008)."""
     whole = all(isinstance(form.get(name), int) and not isinstance(form.get(name), bool) for name in ("k", "m"))
     if set(form) != {"model", "k", "m"} or form["model"] != "km-anonymity" or not whole or form["k"] < 1 or form["m"] < 1:
         return [f"the requirement {form.get('model')!r} with the keys {sorted(form)} is not one this check knows of sets"]

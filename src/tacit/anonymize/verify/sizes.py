@@ -27,7 +27,7 @@ def k_anonymity(evidence: Evidence, k: int) -> list[str]:
 
 
 def average_risk(evidence: Evidence, threshold: float) -> list[str]:
-    """The mean over the released rows of 1 / (rows that the person may be) is at most the threshold (El Emam 2013, chapter 16)."""
+    """The mean over the released rows of 1 / (rows that the person may be) is at most the threshold (El Emam 2013)."""
     kept = sum(evidence.own)
     risk: dict[int, int] = {}
     for own, size in zip(evidence.own, evidence.sizes, strict=True):

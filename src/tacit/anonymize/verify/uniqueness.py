@@ -8,7 +8,6 @@ import math
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
-from itertools import pairwise
 
 import numpy as np
 
@@ -112,9 +111,11 @@ def shlosser(sizes: Sizes, population: int) -> float:
 
 
 def snb(sizes: Sizes, population: int) -> float | None:
-    """K b^a, where (a, b) gives the f1 and f2 seen; None without f2 or a solution. The largest of several is taken.
+    """K b^a, where (a, b) gives the f1 and f2 seen; None without f2 or a solution.
 
-    For each b, f2 / f1 = a pi (1-b) (2 - (1-a) d) / (2 (1-d) (1-d + a d)), with d = (1-pi)(1-b), gives a; f1 then gives b.
+    For each b, f2 / f1 = a pi (1-b) (2 - (1-a) d) / (2 (1-d) (1-d + a d)), with d = (1-pi)(1-b), gives a; f1 then gives b. What
+    is left of the first equation falls as b does, so two signs at the ends of (0, 1) mean one solution. b is searched for by
+    log(-log b), so that neither end is out of reach.
     """
     rows = sum(size * count for size, count in sizes.items())
     if rows == population:
@@ -123,30 +124,28 @@ def snb(sizes: Sizes, population: int) -> float | None:
         return None
     pi, classes = rows / population, shlosser(sizes, population)
 
-    def shape(b: float) -> float:
-        d = (1 - pi) * (1 - b)
+    def shape(not_b: float) -> float:
+        d = (1 - pi) * not_b
 
         def excess(log_a: float) -> float:
             a = math.exp(log_a)
-            seen = a * pi * (1 - b) * (2 - (1 - a) * d) / (2 * (1 - d) * (1 - d + a * d))
-            return math.log(seen) - math.log(sizes[2] / sizes[1])
+            seen = log_a + math.log(pi * not_b / 2) + math.log(2 - d + a * d) - math.log1p(-d) - math.log(1 - d + a * d)
+            return seen - math.log(sizes[2] / sizes[1])
 
         log_a = _root(excess, -80.0, 80.0)
         return math.nan if log_a is None else math.exp(log_a)
 
-    def first(logit: float) -> float:
-        b = 1 / (1 + math.exp(-logit))
-        a, d = shape(b), (1 - pi) * (1 - b)
-        return math.log(classes * pi / sizes[1]) + a * math.log(b / (1 - d)) + math.log1p(a * d / (1 - d))
+    def first(place: float) -> float:
+        log_b = -math.exp(place)
+        a, d = shape(-math.expm1(log_b)), (1 - pi) * -math.expm1(log_b)
+        power = a * (log_b - math.log1p(-d))  # of b / (1 - d)
+        return math.log(classes) + math.log(pi) - math.log(sizes[1]) + power + math.log1p(a * d / (1 - d))
 
-    grid = [step / 4 for step in range(-80, 81)]
-    values = [first(place) for place in grid]
-    found = []
-    for (low, at_low), (high, at_high) in pairwise(zip(grid, values, strict=True)):
-        if at_low * at_high <= 0 and (logit := _root(first, low, high)) is not None:
-            b = 1 / (1 + math.exp(-logit))
-            found.append(classes * b ** shape(b))
-    return max(found, default=None)
+    place = _root(first, -25.0, 40.0)
+    if place is None:
+        return None
+    log_b = -math.exp(place)
+    return math.exp(math.log(classes) + shape(-math.expm1(log_b)) * log_b)
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float | None:

@@ -5,27 +5,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
-from tacit.anonymize import (
-    Anonymization,
-    AverageClassSize,
-    Hierarchy,
-    Loss,
-    PrecisionLoss,
-    Pseudonyms,
-    QueryError,
-    anonymize,
-    automatic_hierarchies,
-    measure_risk,
-)
+from tacit.anonymize import Hierarchy, Pseudonyms, anonymize, automatic_hierarchies
+from tacit.errors import DataError
 from tacit.models import Basis, Finding
 from tacit.study.loading import Study
-from tacit.study.rows import hierarchies_of, label_rule, undeclared_hierarchies
+from tacit.study.rows import hierarchies_of, label_rule, protection_of, undeclared_hierarchies
 from tacit.study.run import Run, Step
 from tacit.study.settings import AnonymizeTable
-from tacit.tables import Role
+from tacit.study.steps.measures import measures
+from tacit.tables import Role, in_training
 
 FILE, MANIFEST = "table.csv", "manifest.json"
 _AS_IS = (Role.SENSITIVE, Role.FEATURE, Role.LABEL)
@@ -44,34 +37,44 @@ def _work(run: Run, folder: Path, moved: Callable[[int, int], None]) -> list[Fin
     settings = run.study.settings.anonymize
     assert settings is not None
     run.charge("anonymize", "not-dp", _told(settings))
-    data, declared, undeclared = _prepared(run), hierarchies_of(run.study), undeclared_hierarchies(run.study)
+    data, control = _held_back(run, _prepared(run), settings.hold_back)
+    declared, undeclared = hierarchies_of(run.study), undeclared_hierarchies(run.study)
     hierarchies = declared | automatic_hierarchies(data, undeclared)
-    quasi = [name for name in data.column_names if name in hierarchies]
+    quasi = {name: hierarchies[name] for name in data.column_names if name in hierarchies}
+    sensitive = run.study.settings.sensitive
     result = anonymize(
         data,
-        quasi={name: hierarchies[name] for name in quasi},
+        quasi=quasi,
         require=settings.models,
         suppression_limit=settings.suppression_limit,
-        sensitive=tuple(dict.fromkeys(name for model in settings.models for name in model.columns)),
-        keep=[
-            name for name in data.column_names if name not in quasi and not any(name in one.columns for one in settings.models)
-        ],
+        sensitive=sensitive,
+        keep=[name for name in data.column_names if name not in quasi and name not in sensitive],
         minimize=settings.loss,
-        recoding=settings.recoding,
+        recoding=settings.how,
         time_limit=settings.time_limit,
         on_progress=moved,
     )
-    risks = [measure_risk(table, quasi, threshold=1 / settings.k) for table in (data, result.table)]
     if run.exports:
         pyarrow.csv.write_csv(result.table, folder / FILE)
         (folder / MANIFEST).write_text(json.dumps(result.manifest(), indent=2) + "\n", encoding="utf-8")
-    return [
-        *_declared(run, settings),
-        *_built({name: hierarchies[name] for name in undeclared}),
-        *result.findings,
-        *_utility(result),
-        *(finding for when, risk in zip(("before", "after"), risks, strict=True) for finding in risk.findings(when)),
-    ]
+    label = next((name for name, column in run.study.settings.columns.items() if column.role is Role.LABEL), None)
+    measured = measures(data, result, control, quasi, k=settings.k, secrets=sensitive, label=label, moved=moved)
+    return [*_declared(run, settings), *_built({name: hierarchies[name] for name in undeclared}), *result.findings, *measured]
+
+
+def _held_back(run: Run, table: pa.Table, share: float) -> tuple[pa.Table, pa.Table | None]:
+    """Return the rows to release and those held back as a control of the attacks: a keyed choice of this share, None for 0."""
+    if share == 0:
+        return table, None
+    named = run.study.settings.data.id
+    ids = run.table.column(named) if named is not None else np.arange(table.num_rows)
+    released = pa.array(in_training(ids, key=run.key("control.key").secret, fraction=1 - share))
+    rows, control = table.filter(released), table.filter(pc.invert(released))
+    if not rows.num_rows or not control.num_rows:
+        raise DataError(
+            f"hold_back = {share} of {table.num_rows} rows left the release or its control without a row. Choose a share nearer to 0.2, or 0."
+        )
+    return rows, control
 
 
 def _told(settings: AnonymizeTable) -> str:
@@ -108,6 +111,11 @@ def _declared(run: Run, settings: AnonymizeTable) -> list[Finding]:
         finding("direct identifiers", "; ".join(f"{name}: {how}" for name, how in treated.items()) or "none"),
         finding("privacy models", "; ".join(str(model) for model in settings.models), k=settings.k),
         finding("hierarchies", "; ".join(f"{name}: {origin}" for name, origin in levels.items())),
+        *(
+            [finding("sensitive columns", "; ".join(f"{name}: {how}" for name, how in protection_of(run.study).items()))]
+            if run.study.settings.sensitive
+            else []
+        ),
     ]
 
 
@@ -123,29 +131,6 @@ def _built(hierarchies: Mapping[str, Hierarchy]) -> list[Finding]:
             details={"by_level": [line.strip() for line in hierarchy.describe().splitlines()[1:]]},
         )
         for name, hierarchy in hierarchies.items()
-    ]
-
-
-def _utility(result: Anonymization) -> list[Finding]:
-    """Return what the release is worth beside its loss, each by a measure with a name."""
-
-    def finding(name: str, value: Any, unit: str = "", **more: Any) -> Finding:
-        return Finding(kind="anonymization", name=name, value=value, unit=unit, basis=Basis.EXACT, **more)
-
-    recoded = result.recoded
-    lost = dict(zip(recoded.names, (round(float(loss), 4) for loss in Loss().columns(recoded)), strict=True))
-    return [
-        finding("column that loses most", max(lost, key=lambda name: lost[name]), details={"lost": lost}),
-        finding("precision lost", PrecisionLoss().score(recoded), "share", method="mean level / top level (Sweeney 2002)"),
-        finding(
-            "average class size", AverageClassSize().score(recoded), "rows", method="LeFevre et al. 2006, as ARX computes it"
-        ),
-        finding(
-            "error of counts",
-            QueryError().score(recoded),
-            "share",
-            method="mean relative error of 1,000 random counts over two columns (Xiao & Tao 2006)",
-        ),
     ]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tacit.train.releases import gaussian_block
+from tacit.train.releases import vector_block
 from tacit.train.sklearn.estimator import ClassifierMixin, PrivateEstimator
 from tacit.train.sklearn.logistic_regression import probabilities_of
 from tacit.train.sklearn.public_values import class_numbers, classes_of
@@ -44,7 +44,7 @@ class PrivateBoostedTrees(ClassifierMixin, PrivateEstimator):  # type: ignore[mi
         features, numbers = self._scaled_rows(rows), class_numbers(classes, labels)
         boosting = Boosting(classes=len(classes), rounds=self.rounds, depth=self.depth, learning_rate=self.learning_rate)
         boosting.prove(len(features))
-        block = gaussian_block(epsilon=self.epsilon, delta=self.delta, length=boosting.length, steps=self.rounds)
+        block = vector_block(epsilon=self.epsilon, delta=self.delta, length=boosting.length, steps=self.rounds)
 
         def on_round(number: int) -> None:
             if self.on_step is not None:

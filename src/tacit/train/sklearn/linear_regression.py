@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tacit.train.linear.moments import Moments
-from tacit.train.releases import gaussian_block
+from tacit.train.releases import vector_block
 from tacit.train.sklearn.estimator import PrivateEstimator, RegressorMixin
 from tacit.train.sklearn.public_values import bounds_of, scaled
 
@@ -40,7 +40,7 @@ class PrivateLinearRegression(RegressorMixin, PrivateEstimator):  # type: ignore
         d = features.shape[1]
         moments = Moments(features=d, row_norm=float(np.sqrt(d) if self.row_norm is None else self.row_norm))
         moments.prove(len(features))
-        block = gaussian_block(epsilon=self.epsilon, delta=self.delta, length=moments.length)
+        block = vector_block(epsilon=self.epsilon, delta=self.delta, length=moments.length)
         with self._releases(block) as releases:
             released = releases.release(moments.total(features, scaled(targets, low, high)), clip_norm=moments.clip_norm)
         weights = moments.coefficients(released, noise=releases.noise_multiplier * moments.clip_norm)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from tacit.privacy.events import GaussianEvent
 from tacit.train.linear.output_perturbation import LogisticObjective, class_probabilities
-from tacit.train.releases import gaussian_block
+from tacit.train.releases import vector_block
 from tacit.train.sklearn.estimator import ClassifierMixin, PrivateEstimator
 from tacit.train.sklearn.public_values import class_numbers, classes_of
 
@@ -46,7 +46,7 @@ class PrivateLogisticRegression(ClassifierMixin, PrivateEstimator):  # type: ign
         classes, self.origins_["classes"] = classes_of(self.classes, labels)
         features, numbers = self._scaled_rows(rows), class_numbers(classes, labels)
         outputs = 1 if len(classes) == 2 else len(classes)
-        block = gaussian_block(epsilon=self.epsilon, delta=self.delta, length=outputs * (features.shape[1] + 1))
+        block = vector_block(epsilon=self.epsilon, delta=self.delta, length=outputs * (features.shape[1] + 1))
         assert isinstance(block.event, GaussianEvent)
         objective = self._objective(features.shape[1], len(classes), self._units(self.n, rows), block.event.noise_multiplier)
         with self._releases(block) as releases:

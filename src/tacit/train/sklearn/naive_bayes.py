@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tacit.train.bayes import Histograms
-from tacit.train.releases import gaussian_block
+from tacit.train.releases import vector_block
 from tacit.train.sklearn.estimator import ClassifierMixin, PrivateEstimator
 from tacit.train.sklearn.public_values import class_numbers, classes_of
 from tacit.train.sklearn.refusals import SettingRefused
@@ -42,7 +42,7 @@ class PrivateNaiveBayes(ClassifierMixin, PrivateEstimator):  # type: ignore[misc
         if not 0 <= self.smoothing < np.inf:
             raise SettingRefused(f"smoothing must be finite and >= 0, got {self.smoothing}. Try 0.5.")
         histograms = Histograms(classes=len(classes), bins=self._bins(features.shape[1]))
-        block = gaussian_block(epsilon=self.epsilon, delta=self.delta, length=histograms.length)
+        block = vector_block(epsilon=self.epsilon, delta=self.delta, length=histograms.length)
         with self._releases(block) as releases:
             released = releases.release(histograms.total(features, numbers), clip_norm=histograms.clip_norm)
         noise = releases.noise_multiplier * histograms.clip_norm

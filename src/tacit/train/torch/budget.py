@@ -9,29 +9,29 @@ DEFAULT_BYTES = 96 << 20
 class Budget:
     """Hands out a method to every convolution, so that kept gradients never take more than `limit` bytes together.
 
-    The first micro-batch is served in the order in which gradients arrive; from the second on, those are kept first where a byte saves
-    most time.
+    A micro-batch is planned as a whole from the convolutions that the last one had, the probe at attach among them: those are kept first
+    where a byte saves most time. What was not foreseen is served in the order in which gradients arrive.
     """
 
     def __init__(self, limit: int = DEFAULT_BYTES) -> None:
         if limit < 0:
             raise ConfigError(f"the byte budget for kept gradients must be >= 0, got {limit}. 0 keeps none, which is slower.")
         self.limit, self._left = limit, limit
-        self._seen: dict[str, tuple[Convolution, int]] = {}
+        self._seen: dict[str, Convolution] = {}
         self._planned: dict[tuple[str, Convolution, int], Method] = {}
 
-    def start(self) -> None:
-        """Begin a micro-batch: what was kept is gone; what the last one asked for is planned as a whole."""
+    def start(self, rows: int) -> None:
+        """Begin a micro-batch of so many rows: what was kept is gone; what the last one asked for is planned as a whole."""
         self._left = self.limit
-        wanted = [(name, geometry, rows) for name, (geometry, rows) in self._seen.items()]
-        if wanted and any(one not in self._planned for one in wanted):
-            methods = plan([geometry for _, geometry, _ in wanted], max(rows for *_, rows in wanted), self.limit)
+        wanted = [(name, geometry, rows) for name, geometry in self._seen.items()]
+        if any(one not in self._planned for one in wanted):
+            methods = plan(list(self._seen.values()), rows, self.limit)
             self._planned = dict(zip(wanted, methods, strict=True))
         self._seen = {}
 
     def method(self, name: str, convolution: Convolution, rows: int) -> Method:
         """Return how this convolution's gradients are formed in this micro-batch."""
-        self._seen[name] = (convolution, rows)
+        self._seen[name] = convolution
         method = self._planned.get((name, convolution, rows)) or choose(convolution, rows, self._left)
         needed = 4 * rows * convolution.weights
         if method is Method.KEEP and needed > self._left:

@@ -1,9 +1,7 @@
 """The engine: exact per-example norms, the clipped sum, the noise. It knows one model and one plan, and no data."""
 
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,9 @@ from tacit.train.torch.axes import TRACED, Axis
 from tacit.train.torch.budget import DEFAULT_BYTES, Budget
 from tacit.train.torch.clipping import clips, layer_of
 from tacit.train.torch.coupling import refuse_coupled
+from tacit.train.torch.guards import guard, held_by, refuse_foreign, refuse_moved
+from tacit.train.torch.memory import return_freed
+from tacit.train.torch.outputs import Output
 from tacit.train.torch.probe import probe_call
 from tacit.train.torch.processes import Alone, Processes, SharedReleaser, weights_of
 from tacit.train.torch.records import Record, blocks
@@ -64,7 +65,7 @@ class Engine:
     ) -> None:
         self._processes = Alone() if processes is None else processes
         check_optimizer(optimizer, model)
-        self._optimizer, self._held = optimizer, _held(optimizer)
+        self._optimizer, self._held = optimizer, held_by(optimizer)
         self._weights = weights_of(model)
         self._weights.gather()
         self.parameters = check_model(model)
@@ -82,7 +83,7 @@ class Engine:
         self._keep: Tensor | None = None  # which units of the micro-batch are real; None outside one
         self._tape: Tape | None = None
         self._mode: Routing | None = None
-        self._outputs: list[tuple[Tensor, Axis | None]] = []
+        self._outputs: list[Output] = []
         self._traced: dict[Any, tuple[dict[Key, Site | None], list[Axis | None]]] = {}
         self._tracing = False
         self._expected = False  # gradients at parameters are being taken per example, on purpose
@@ -94,7 +95,9 @@ class Engine:
             model.register_forward_pre_hook(self._enter, with_kwargs=True),
             model.register_forward_hook(self._leave, always_call=True),
         ]
-        self._guards = [parameter.register_hook(self._guard(name)) for name, parameter in self.parameters.items()]
+        self._guards = [
+            parameter.register_hook(guard(name, lambda: self._expected)) for name, parameter in self.parameters.items()
+        ]
 
     def detach(self) -> None:
         """Give the model back as it was, without hooks or gradients."""
@@ -127,7 +130,7 @@ class Engine:
         self._lengths, self._keep = [], None
         self._forget()
         for one in self._sums.values():
-            one.take()
+            one.forget()
 
     def _forget(self) -> None:
         """Let go of the last micro-batch, whether it came to its end or broke off."""
@@ -144,12 +147,12 @@ class Engine:
         """
         keep, tape = self._checked(losses)
         self._refuse_changed()
-        self._refuse_state()
-        self._refuse_foreign(losses)
+        refuse_moved(self._model, self._state)
+        refuse_foreign(losses, self._names)
         self._probe(losses)
         with _exact(losses.device.type):
             records = self._records(losses, tape)
-            self._refuse_state()  # hooks on tensors run in backward
+            refuse_moved(self._model, self._state)  # hooks on tensors run in backward
             with torch.no_grad():
                 self._add(records, keep)
         self.methods = [(name, type(one).__name__, one.method) for name, one in records.items()]
@@ -163,7 +166,7 @@ class Engine:
 
         keep -- shape (B,), False for padding. losses_of -- runs the model and returns losses of shape (B,).
         """
-        fields = ("_keep", "_rows", "_tape", "_outputs", "_versions", "_sums", "_lengths", "_latest", "_axes", "_state")
+        fields = ("_keep", "_rows", "_tape", "_outputs", "_sums", "_lengths", "_latest", "_axes", "_state")
         before = {name: getattr(self, name) for name in fields if hasattr(self, name)}
         self._sums = {name: RunningSum(parameter) for name, parameter in self.parameters.items()}
         self._lengths, self._tape = [], None
@@ -172,11 +175,11 @@ class Engine:
             with torch.compiler.set_stance("force_eager"):
                 losses = losses_of()
             _, tape = self._checked(losses)
-            self._refuse_state()
-            self._refuse_foreign(losses)
+            refuse_moved(self._model, self._state)
+            refuse_foreign(losses, self._names)
             with _exact(losses.device.type):
                 records = self._records(losses, tape)
-                self._refuse_state()
+                refuse_moved(self._model, self._state)
                 with torch.no_grad():
                     gradients = {name: self._looked(one, look) for name, one in records.items()}
                     self._add(records, keep)
@@ -225,10 +228,9 @@ class Engine:
         self._batches += 1
         if self._batches > _PROBED and int(self._source.uniform_words(1)[0]) % _PROBED_LATER:
             return
-        outputs = [(one, axis) for one, axis in self._outputs if one.requires_grad]
-        if outputs:
-            coins = torch.from_numpy((self._source.uniform_words(len(losses)) & 1).astype(np.float64))
-            refuse_coupled(losses, outputs, 2 * coins.to(losses) - 1)
+        if any(one.edge is not None for one in self._outputs):
+            coins = torch.from_numpy((self._source.uniform_words(len(losses)) & 1).astype(np.bool_))
+            refuse_coupled(losses, self._outputs, coins.to(losses.device))
 
     def _add(self, records: dict[str, Record], keep: Tensor) -> None:
         """Add the clipped gradients of a micro-batch to the running sums."""
@@ -294,7 +296,7 @@ class Engine:
             )
         rows = self._rows.numel()
         self._latest, self._axes = self._sites(args, kwargs, rows)
-        self._budget.start()
+        self._budget.start(rows)
         self._tape = Tape(rows=rows, copies=self._rows.shape[1], budget=self._budget, scratch=self._scratch)
         self._state = state_of(self._model)
         self._mode = Routing(self._names, sites=self._latest, tape=self._tape)
@@ -308,9 +310,8 @@ class Engine:
         if output is None:  # the model raised an error
             return
         tensors = [one for one in tree_leaves(output) if isinstance(one, Tensor)]
-        self._outputs = list(zip([one for one in tensors if one.ndim], self._axes, strict=True))
-        self._outputs += [(one, None) for one in tensors if not one.ndim]  # of the whole batch: no loss of a row may depend on it
-        self._versions = [one._version for one, _ in self._outputs]
+        self._outputs = [Output.of(one, axis) for one, axis in zip([one for one in tensors if one.ndim], self._axes, strict=True)]
+        self._outputs += [Output.of(one, None) for one in tensors if not one.ndim]  # of the whole batch
 
     def _sites(self, args: Any, kwargs: Any, rows: int) -> tuple[dict[Key, Site | None], list[Axis | None]]:
         """Return where the examples lie for calls of this form: traced once for each."""
@@ -326,6 +327,7 @@ class Engine:
             finally:
                 self._tracing = False
             probe_call(self, self._model, args, kwargs, rows, self._traced[key][1])
+            return_freed()
         return self._traced[key]
 
     def _refuse_changed(self) -> None:
@@ -335,64 +337,21 @@ class Engine:
             raise PrivacyError(
                 "the model's trainable parameters changed after make_private, so some would train unclipped. Attach again."
             )
-        if _held(self._optimizer) != self._held:
+        if held_by(self._optimizer) != self._held:
             raise PrivacyError(
                 "the optimizer's parameters changed after make_private; it would move what no noise was added to. Attach again."
             )
 
-    def _refuse_foreign(self, losses: Tensor) -> None:
-        """Raise when the losses depend on a trainable parameter that the model does not hold: its gradient would not be clipped."""
-        seen: set[Any] = set()
-        waiting = [losses.grad_fn]
-        while waiting:
-            node = waiting.pop()
-            if node is None or node in seen:
-                continue
-            seen.add(node)
-            leaf = getattr(node, "variable", None)
-            if isinstance(leaf, nn.Parameter) and id(leaf) not in self._names:
-                raise PrivacyError(
-                    f"the loss depends on a trainable parameter of shape {tuple(leaf.shape)} that the model does not hold, so its gradient "
-                    "would not be clipped. Make it a parameter of the model, used inside its forward, or freeze it."
-                )
-            waiting.extend(one for one, _ in node.next_functions)
-
     def refuse_edited(self) -> None:
         """Raise when the loop edited the model's output in place: what it did before the loss would not be tried for coupling."""
-        if [one._version for one, _ in self._outputs] != self._versions:
+        if any(one.edited for one in self._outputs):
             raise PrivacyError(
                 "the model's output was edited in place before private.backward, where rows could meet unseen. Make a new tensor: "
                 "out = out - shift in place of out -= shift."
             )
 
-    def _refuse_state(self) -> None:
-        """Raise when a tensor that the model holds besides its parameters changed while it ran on this batch."""
-        now = state_of(self._model)
-        for name in sorted(now.keys() | self._state.keys()):
-            if now.get(name) != self._state.get(name):
-                raise PrivacyError(
-                    f"tensor {name!r} of the model changed while it ran, which would carry records from one batch to the next outside the "
-                    "guarantee. Return what is computed instead of keeping it; put layers with running statistics in eval mode."
-                )
-
     def _expect(self, expected: bool) -> None:
         self._expected = expected
-
-    def _guard(self, name: str) -> Callable[[Tensor | None], None]:
-        def refuse(gradient: Tensor | None) -> None:
-            if gradient is None or self._expected:  # a tap's answer: nothing arrives; or per example, on purpose
-                return
-            raise PrivacyError(
-                f"an ordinary gradient, not clipped per example, arrived at parameter {name!r} ({_call_site()}). It would carry records "
-                "into the model outside the guarantee. Call the model itself, keep parameters out of the loss, and use weight_decay "
-                "of the optimizer instead of a penalty."
-            )
-
-        return refuse
-
-
-def _held(optimizer: torch.optim.Optimizer) -> frozenset[int]:
-    return frozenset(id(parameter) for group in optimizer.param_groups for parameter in group["params"])
 
 
 @contextmanager
@@ -411,9 +370,3 @@ def _backward(total: Tensor) -> None:
     """Run total.backward() with the modes left on: torch.autograd.backward turns them off, and checkpointing repeats forwards in it."""
     run = torch.autograd.Variable._execution_engine.run_backward
     run((total,), (torch.ones_like(total),), False, False, (), allow_unreachable=True, accumulate_grad=True)
-
-
-def _call_site() -> str:
-    here = str(Path(__file__).parents[2])
-    outside = [f for f in traceback.extract_stack() if not f.filename.startswith(here) and "torch" not in Path(f.filename).parts]
-    return f"at {outside[-1].filename}:{outside[-1].lineno}" if outside else "call site unknown"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, RunError
 from tacit.train.torch.checkpoint import State, load, save
-from tacit.train.torch.processes import Processes
+from tacit.train.torch.processes import Processes, Weights
 from tacit.train.trainer import Checkpoints
 
 
@@ -27,14 +27,15 @@ class Keeper:
     """Keeps named things in one checkpoint file, and gives them their old state back where such a file is found.
 
     checkpoints -- the file and its key. request_id -- whose checkpoint it is: another request's cannot be opened.
+    weights     -- how they hold the model: what is in pieces is put together for the file, and taken apart again.
     processes   -- those that share the training. The first alone reads and writes the file, and what is kept is equal in all; states
                    of their own are those of the training, and torch's generators'.
     found       -- the state of the training itself (PrivateTraining.state) in the checkpoint that was there; None without one.
     Raises RunError when the file was altered or is another run's.
     """
 
-    def __init__(self, checkpoints: Checkpoints, request_id: str, processes: Processes) -> None:
-        self._checkpoints, self._request_id, self._processes = checkpoints, request_id, processes
+    def __init__(self, checkpoints: Checkpoints, request_id: str, processes: Processes, weights: Weights) -> None:
+        self._checkpoints, self._request_id, self._processes, self._weights = checkpoints, request_id, processes, weights
         self._kept: dict[str, Stateful] = {}
         self._loaded: State = {"kept": {}} | (processes.from_first(self._read) or {})
         self.found: Arrays | None = self._loaded.get("training")
@@ -60,7 +61,8 @@ class Keeper:
                 f"{kind}. It is another loop's. Go on with the loop that was killed, or delete the checkpoint."
             )
         try:
-            thing.load_state_dict(state)
+            self._weights.scatter()
+            thing.load_state_dict(self._weights.taken_apart(state))
         except (RuntimeError, ValueError, KeyError) as error:
             raise RunError(
                 f"the checkpoint holds another {name} than this one: {error}. Build it as the killed run did, or delete the checkpoint."
@@ -76,9 +78,10 @@ class Keeper:
 
     def save(self, training: Arrays) -> None:
         """Write the checkpoint of this moment; all processes call it. training -- of all, in the first process."""
+        self._weights.scatter()
         state = {
             "kinds": {name: type(thing).__qualname__ for name, thing in self._kept.items()},
-            "kept": {name: thing.state_dict() for name, thing in self._kept.items()},
+            "kept": {name: self._weights.put_together(thing.state_dict()) for name, thing in self._kept.items()},
             "training": training,
             "random": self._processes.gathered_state({"torch": torch.get_rng_state().numpy()}),  # of dropout and augmentations
         }

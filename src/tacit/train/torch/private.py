@@ -10,29 +10,26 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tacit.errors import ConfigError, PrivacyError, RunError, TacitError
-from tacit.noise.sensitivity import BLOCK, FLOAT32, GROUP, sum_sensitivity
 from tacit.noise.source import OsSource, SeededSource, Source
 from tacit.privacy.ledger import Ledger, Reservation
 from tacit.train.clipping import Clipping
 from tacit.train.paying import Payment
 from tacit.train.plan import Plan
-from tacit.train.samplers import physical_size
 from tacit.train.torch.axes import TRACED
 from tacit.train.torch.budget import DEFAULT_BYTES
 from tacit.train.torch.engine import Engine
 from tacit.train.torch.keeper import Keeper, Kept
 from tacit.train.torch.memory import memory_for
-from tacit.train.torch.probe import probe
+from tacit.train.torch.probe import magnified, probe
 from tacit.train.torch.processes import processes_here
 from tacit.train.torch.processes.settings import settings_of
-from tacit.train.torch.records import NORM_ERROR
-from tacit.train.torch.reduction import Reduction, by_row
+from tacit.train.torch.reduction import Reduction, by_row, refuse_untried
+from tacit.train.torch.rows import check_data, check_sum, rows_of, units_together
 from tacit.train.trainer import Checkpoints, purpose_of
 from tacit.train.users import UserRows
 
-_PIECES, _WORTH = 5, 5e7
-"""Micro-batches that a draw fills on a CPU when rows times parameters are more than that: padding then costs a tenth of the time, where one
-large one would cost a quarter; for small work a micro-batch costs more than its padding."""
+_MAGNIFIED = 32.0
+"""How many times larger outputs a reduced loss is tried with, too."""
 
 
 class PrivateTraining:
@@ -60,10 +57,11 @@ class PrivateTraining:
         keep_bytes: int = DEFAULT_BYTES,
         checkpoints: Checkpoints | None = None,
     ) -> None:
-        _check_data(tensors, plan, owners, augmentations)
-        if trainable_size(model) > plan.parameters:
+        check_data(tensors, plan, owners, augmentations)
+        dimension = trainable_size(model)
+        if dimension > plan.parameters:
             raise ConfigError(
-                f"the model has {trainable_size(model)} trained values, and the plan was priced for {plan.parameters}: each draws noise "
+                f"the model has {dimension} trained values, and the plan was priced for {plan.parameters}: each draws noise "
                 "whose missing tail counts in delta. Solve the plan with parameters = the model's size."
             )
         self.model, self.optimizer, self.plan = model, optimizer, plan
@@ -85,22 +83,16 @@ class PrivateTraining:
             model, optimizer, plan, source, averaged=augmentations, keep_bytes=keep_bytes, processes=self._processes
         )
         self._sampler = plan.sampler(source, size=units)
-        rows = augmentations * (plan.rows_per_user or 1)
-        limit = None if max_physical_batch is None else max(1, max_physical_batch // rows)
-        expected = units * plan.probability / self._processes.count
-        worth = expected * trainable_size(model) > _WORTH and next(model.parameters()).device.type == "cpu"
-        self._units = physical_size(expected, pieces=_PIECES if worth else 1, limit=limit)
-        sum_sensitivity(  # refuses sizes at which float error could pass what the clip target leaves free
-            clip_norm=plan.clip_norm,
-            dimension=trainable_size(model),
-            contributions=max(1, units),
-            block=BLOCK,
-            group=GROUP,
-            processes=self._processes.count,
-            roundoff=FLOAT32,
-            norm_error=NORM_ERROR,
-            smallest_block=1,
+        self._units = units_together(
+            units * plan.probability / self._processes.count,
+            dimension,
+            rows=augmentations * (plan.rows_per_user or 1),
+            limit=max_physical_batch,
+            padded=plan.probability < 1 and next(model.parameters()).device.type == "cpu",
         )
+        check_sum(plan, dimension, units=units, processes=self._processes.count)
+        self._begun = False  # batches() was entered and paid for
+        self._tried: set[str] = set()  # the reductions that `check` saw
         self._waiting = False  # a micro-batch was handed out and its backward has not run
         self._last = False  # it is the last of its batch
         self._trace()
@@ -120,15 +112,22 @@ class PrivateTraining:
         between two batches, when the loop has done all it does for a step. Several processes each yield their share of the units, in
         equally many micro-batches; the first of them pays.
         Raises BudgetExceeded, with the ledger unchanged and no row read, when the budget does not hold the plan; RunError when a
-        checkpoint or block is there that is not this run's.
+        checkpoint or block is there that is not this run's, or the batches of this training were begun before.
         """
         first = self._processes.from_first
+        if self._begun:
+            raise RunError(
+                "the batches of this training were begun before. Its sampler and noise stand where that loop broke off, and a checkpoint's would "
+                "be put in their place a second time. Keep one batches() for the whole run, or build model, optimizer and training anew: "
+                "with checkpoints, the same make_private call goes on from the last one."
+            )
         with ExitStack() as paid, torch.compiler.set_stance("force_eager"):  # compiled code hides its operations
             reservations: list[Reservation] = []  # of the first process
             first(self.plan.refuse_underpriced)
             if begun := self._begins():
                 self.checkpoint()
             first(lambda: reservations.append(paid.enter_context(self._paid(begun))))
+            self._begun = True
             self._go_on(claimed=first(lambda: self._counted(reservations[0])))
             self.checkpoint()
             while (drawn := first(lambda: self._next(reservations[0]))) is not None:
@@ -148,14 +147,16 @@ class PrivateTraining:
 
         losses    -- shape (B,): one per row, padding included (it is masked). Or a scalar, with its reduction declared.
         reduction -- "mean" or "sum": how the scalar was made of all B rows' losses, padding included. The update is that of the losses
-                     by row. Refused where it shows: class weights or ignore_index in a mean, a division after the reduction, a penalty
-                     on parameters, rows that meet in the loss (by its second derivative, in the first batches and some later ones).
+                     by row. `check` must have seen the loss before, with the same reduction. Refused where it shows: class weights or
+                     ignore_index in a mean, a division after the reduction, a penalty on parameters, rows that meet in the loss (by its
+                     second derivative, in the first batches and some later ones).
                      What leaves no trace in a loss is not: a weight of rows that is computed from all labels or masks (1 / words in the
                      batch), a maximum over rows. `check` finds what moves on synthetic rows; losses of shape (B,) have none of it.
         Raises ShapeError for another shape; ConfigError for another reduction than the loss shows; PrivacyError when a gradient would
         leave the guarantee.
         """
         try:
+            refuse_untried(reduction, self._tried)
             with memory_for(len(self.real)):
                 self._engine.accumulate(losses if reduction is None else self._by_row(losses, reduction))
         except TacitError as error:
@@ -181,6 +182,9 @@ class PrivateTraining:
     def check(self, losses_of: Callable[..., Tensor], *, reduction: Reduction | None = None) -> None:
         """Try the loss on synthetic batches, before anything is paid for: no record may move another's gradient.
 
+        A loss with a declared reduction must be tried before private.backward takes it: what is detached from the graph, or shows in no
+        second derivative, is seen here alone.
+
         losses_of -- called with one batch, (x, y) say: does what the loop does up to private.backward, and returns what it is given.
         reduction -- as private.backward is given it.
         A detector, not a proof. Raises PrivacyError when examples influence one another, and what private.backward raises.
@@ -191,6 +195,10 @@ class PrivateTraining:
             return found if reduction is None else self._by_row(found, reduction)
 
         probe(self._engine, given, self._tensors)
+        if reduction is not None:
+            with magnified(self.model, _MAGNIFIED):
+                probe(self._engine, given, self._tensors)
+            self._tried.add(reduction)
 
     def finish(self) -> nn.Module:
         """Remove the hooks and return the model, now post-processing of what was paid for."""
@@ -257,12 +265,8 @@ class PrivateTraining:
 
     def _keeping(self, checkpoints: Checkpoints) -> Keeper:
         """Return what keeps model and optimizer, both in their old state where a killed run left a checkpoint."""
-        if not self._engine._weights.whole:
-            raise ConfigError(
-                "checkpoints are asked for, and fully_shard holds the weights in pieces on several processes; one file holds whole weights "
-                "alone, so a resumed run would begin with others. Leave checkpoints out, or train without fully_shard."
-            )
-        keeper = Keeper(checkpoints, self._processes.from_first(lambda: self._payment().request_id), self._processes)
+        request_id = self._processes.from_first(lambda: self._payment().request_id)
+        keeper = Keeper(checkpoints, request_id, self._processes, self._engine._weights)
         keeper.keep("model", self.model)
         keeper.keep("optimizer", self.optimizer)
         self.step = 0 if keeper.found is None else int(self._processes.own_state(keeper.found)["step"][0])
@@ -331,7 +335,7 @@ class PrivateTraining:
         self._engine.start(keep, rows >= 0)
         chosen = rows.flatten()
         self.real = chosen >= 0
-        return tuple(_rows(tensor, chosen) for tensor in self._tensors)
+        return tuple(rows_of(tensor, chosen) for tensor in self._tensors)
 
     def _trace(self) -> None:
         """Trace the model on its likeliest input, so that what cannot be exact is refused before anything is paid for."""
@@ -420,27 +424,3 @@ def _unpaid() -> Reservation:
 def trainable_size(model: nn.Module) -> int:
     """Return the number of trainable values: the dimension of what is noised."""
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
-
-
-def _check_data(tensors: tuple[Tensor, ...], plan: Plan, owners: NDArray[np.int64] | None, augmentations: int) -> None:
-    if not tensors or any(len(t) != len(tensors[0]) for t in tensors):
-        raise ConfigError(f"the data set must hold tensors of one length, got lengths {[len(t) for t in tensors]}.")
-    if (owners is None) != (plan.rows_per_user is None):
-        raise ConfigError(
-            f'the plan protects one "{plan.guarantee.unit}" and owners are {"missing" if owners is None else "given"}. Users as units need '
-            "unit, rows_per_user and the owner of each row; rows as units need none of them."
-        )
-    if owners is not None and len(owners) != len(tensors[0]):
-        raise ConfigError(
-            f"owners names {len(owners)} rows, and the data set has {len(tensors[0])}. Give each row its one owner."
-        )
-    if isinstance(augmentations, bool) or not isinstance(augmentations, int) or augmentations < 1:
-        raise ConfigError(
-            f"augmentations must be a whole number >= 1, got {augmentations!r}: it is how often each row stands in a batch."
-        )
-
-
-def _rows(tensor: Tensor, chosen: Tensor) -> Tensor:
-    """Return the chosen rows of a tensor, zeros where none is chosen (-1)."""
-    found = tensor[chosen.clamp(min=0)] if len(tensor) else tensor.new_zeros((len(chosen), *tensor.shape[1:]))
-    return found.index_fill_(0, (chosen < 0).nonzero().flatten(), 0)

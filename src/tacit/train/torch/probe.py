@@ -7,10 +7,11 @@ couples examples only at other values than it tries, it does not see.
 
 import math
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
 from tacit.errors import PrivacyError
@@ -58,6 +59,20 @@ def probe(engine: Examined, losses_of: Callable[..., Tensor], tensors: tuple[Ten
             _compare(plain, seen(other, look)[0], example, what)
         if whole:
             _compare_sums(seen, base, everyone, example)
+
+
+@contextmanager
+def magnified(model: nn.Module, factor: float) -> Iterator[None]:
+    """Have a model return larger numbers: behind a hinge rows meet only where their outputs are far enough apart."""
+
+    def larger(_module: nn.Module, _args: Any, output: Any) -> Any:
+        return tree_map(lambda one: one * factor if isinstance(one, Tensor) and one.is_floating_point() else one, output)
+
+    handle = model.register_forward_hook(larger)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def _digest(gradients: Tensor) -> Tensor:

@@ -78,15 +78,18 @@ class Record(Protocol):
 
 
 class Stored:
-    """Gradients that are small enough to keep: one vector per example. vectors -- shape (B, k)."""
+    """Gradients that are small enough to keep: one vector per example. vectors -- shape (B, k); squared -- their squared lengths, if known."""
 
     method = "stored"
 
-    def __init__(self, name: str, vectors: Tensor, method: str = "stored") -> None:
+    def __init__(self, name: str, vectors: Tensor, method: str = "stored", *, squared: Tensor | None = None) -> None:
         self.name, self.vectors, self.method = name, vectors.to(_wide(vectors)), method
+        self._norms = squared
 
     def squared_norms(self) -> Tensor:
-        return squared_lengths(self.vectors)
+        if self._norms is None:
+            self._norms = squared_lengths(self.vectors)
+        return self._norms
 
     def gradients(self, place: slice = ALL) -> Tensor:
         return self.vectors[place]
@@ -105,10 +108,12 @@ class Outer:
     left -- shape (B, T, p), right -- shape (B, T, d), for a parameter of shape (p, d).
     With one position it is an outer product, whose length is the product of two lengths. With more, its squared length is the sum over
     pairs of positions of (left . left')(right . right') ("gram"), or the gradients are formed and measured ("formed").
+    left_squared -- squared lengths of left with its one position, shape (B,), float64, if known.
     """
 
-    def __init__(self, name: str, left: Tensor, right: Tensor, scratch: Scratch) -> None:
+    def __init__(self, name: str, left: Tensor, right: Tensor, scratch: Scratch, *, left_squared: Tensor | None = None) -> None:
         self.name, self.left, self.right, self.scratch = name, left, right, scratch
+        self._left_squared = left_squared
         self._norms: Tensor | None = None
         positions, p, d = left.shape[1], left.shape[2], right.shape[2]
         if positions == 1:
@@ -119,7 +124,8 @@ class Outer:
     def squared_norms(self) -> Tensor:
         if self._norms is None:
             if self.method == "outer":
-                self._norms = squared_lengths(self.left.flatten(1)) * squared_lengths(self.right.flatten(1))
+                left = squared_lengths(self.left.flatten(1)) if self._left_squared is None else self._left_squared
+                self._norms = left * squared_lengths(self.right.flatten(1))
             else:
                 one = self._gram if self.method == "gram" else self._formed_lengths
                 values = 2 * self.left.shape[1] ** 2 if self.method == "gram" else self.left.shape[2] * self.right.shape[2]
@@ -153,30 +159,19 @@ class Outer:
         return torch.bmm(left.transpose(1, 2), right).flatten(1)
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
-        if self.method == "outer" and clip.all_kept:
-            self._add_outer(total, clip)
+        if self.method == "outer":
+            pairs = (self._scaled(clip, place) for place in blocks(len(self.left), BLOCK))
+            total.add_products([(left.flatten(1), right.flatten(1)) for left, right in pairs])
             return
-        bound = (
-            None if self.method == "outer" else clip.factors.double() * self.squared_norms().sqrt() * (1 + SLACK) + clip.allowed
-        )
-        size = BLOCK if bound is None else min(BLOCK, _chunk(self.left.shape[2] * self.right.shape[2]))
-        for place in blocks(len(self.left), size):
-            if self.left.shape[2] <= self.right.shape[2]:  # the smaller side is scaled
-                left, right = clip.scaled(self.left, place), clip.selected(self.right, place)
-            else:
-                left, right = clip.selected(self.left, place), clip.scaled(self.right, place)
-            if bound is None:
-                total.add_product(left.flatten(1), right.flatten(1))
-            else:
-                add_measured(total, self._formed(left, right), bound[place])
+        bound = clip.factors.double() * self.squared_norms().sqrt() * (1 + SLACK) + clip.allowed
+        for place in blocks(len(self.left), min(BLOCK, _chunk(self.left.shape[2] * self.right.shape[2]))):
+            add_measured(total, self._formed(*self._scaled(clip, place)), bound[place])
 
-    def _add_outer(self, total: RunningSum, clip: Clip) -> None:
-        """Add outer products of examples that are all kept, the smaller side scaled at once."""
-        left, right = self.left.flatten(1).to(_wide(self.left)), self.right.flatten(1).to(_wide(self.right))
-        weights = clip.weights.unsqueeze(1).to(left.dtype)
-        left, right = (left * weights, right) if left.shape[1] <= right.shape[1] else (left, right * weights)
-        for place in blocks(len(left), BLOCK):
-            total.add_product(left[place], right[place])
+    def _scaled(self, clip: Clip, place: slice) -> tuple[Tensor, Tensor]:
+        """Return both sides of the examples at `place`, zero where not kept, the smaller one times their factors."""
+        if self.left.shape[2] <= self.right.shape[2]:
+            return clip.scaled(self.left, place), clip.selected(self.right, place)
+        return clip.selected(self.left, place), clip.scaled(self.right, place)
 
 
 def add_measured(total: RunningSum, formed: Tensor, bound: Tensor) -> None:

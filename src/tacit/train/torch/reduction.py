@@ -1,16 +1,15 @@
 """Losses that a loop has already reduced over the physical batch, taken apart again by row: the update stays that of losses by row."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Literal, NoReturn, get_args
 
 import torch
 from torch import Tensor
 
 from tacit.errors import ConfigError, PrivacyError, ShapeError
-from tacit.train.torch.axes import Axis
+from tacit.train.torch.outputs import Output
 
 Reduction = Literal["mean", "sum"]
-Output = tuple[Tensor, Axis | None]
 
 _FIRST, _LATER = 8, 32
 """The first batches are all tried for coupling, each with other halves; later ones once in 32."""
@@ -40,31 +39,41 @@ def by_row(loss: Tensor, reduction: Reduction, outputs: Sequence[Output], rows: 
     """Return losses of shape (B,) whose gradients with respect to the model's outputs are those of the rows' own parts of `loss`.
 
     loss    -- shape (), the sum or the mean over all B = `rows` rows of the physical batch, padding included.
-    outputs -- the model's outputs on it, and where the examples lie in each.
+    outputs -- the model's outputs on it.
     batch   -- number of the micro-batch: decides which rows are tried against one another.
     The losses' values mean nothing. A row's part is its output times the loss's gradient there, held fixed: exact when rows do not
     meet in the loss, which is tried by a second derivative. Raises ConfigError and ShapeError for a wrong declaration, PrivacyError
     when rows meet, or the loss depends on parameters other than through the model's outputs.
     """
     _check_declared(loss, reduction)
-    carrying = [(one, axis) for one, axis in outputs if one.requires_grad and one.ndim]
-    ends = _ends(loss, [one for one, _ in carrying])
+    carrying = [one for one in outputs if one.edge is not None and one.stand_in.ndim]
+    ends = _ends(loss, carrying)
     _check_end(loss, reduction, ends)
     used = [carrying[place] for place in sorted(set(ends.values()))]
-    _refuse_nested([one for one, _ in used])
+    _refuse_nested(used)
     scale = torch.full_like(loss, rows if reduction == "mean" else 1)
     tried = batch < _FIRST or batch % _LATER == 0
-    tensors = [one for one, _ in used]
-    gradients = torch.autograd.grad(loss, tensors, scale, create_graph=tried)
+    gradients = torch.autograd.grad(loss, [one.edge for one in used if one.edge is not None], scale, create_graph=tried)
     parts = []
-    for (one, axis), gradient in zip(used, gradients, strict=True):
-        if axis is None:
+    for one, gradient in zip(used, gradients, strict=True):
+        if one.axis is None:
             _refuse("depends on an output that is the same for all rows")
-        fixed = axis.examples_first(gradient.detach(), rows).flatten(1)
-        parts.append((axis.examples_first(one, rows).flatten(1) * fixed).sum(dim=1).to(loss.dtype))
+        fixed = one.axis.examples_first(gradient.detach(), rows).flatten(1)
+        parts.append((one.axis.examples_first(one.stand_in, rows).flatten(1) * fixed).sum(dim=1).to(loss.dtype))
     if tried:
         _refuse_meeting(used, gradients, rows, bit=batch)
     return torch.stack(parts).sum(dim=0)
+
+
+def refuse_untried(reduction: Reduction | None, tried: Collection[str]) -> None:
+    """Raise PrivacyError for a declared reduction that `check` has not seen: a running batch does not show all ways in which rows meet."""
+    if reduction in get_args(Reduction) and reduction not in tried:
+        raise PrivacyError(
+            f'the loss is declared reduced by "{reduction}" and was not tried on synthetic batches. Rows that meet through a detached divisor, '
+            "or pairwise behind a hinge, leave no trace in the loss of a running batch. Before the loop, call once: private.check(lambda x, y: "
+            f'loss_of(private.model(x), y), reduction="{reduction}"), with what your loop computes. It costs no privacy and reads no row. Or '
+            "give losses of shape (B,), one per row."
+        )
 
 
 def _check_declared(loss: Tensor, reduction: str) -> None:
@@ -79,9 +88,9 @@ def _check_declared(loss: Tensor, reduction: str) -> None:
         )
 
 
-def _ends(loss: Tensor, outputs: Sequence[Tensor]) -> dict[tuple[Any, int], int]:
+def _ends(loss: Tensor, outputs: Sequence[Output]) -> dict[tuple[Any, int], int]:
     """Return where the loss's graph meets the model's outputs: (node, number) and which output. Refuses any other way in."""
-    known = {(one.grad_fn, one.output_nr): place for place, one in enumerate(outputs)}
+    known = {one.end: place for place, one in enumerate(outputs)}
     found: dict[tuple[Any, int], int] = {}
     waiting, seen = [(loss.grad_fn, loss.output_nr)], set()
     while waiting:
@@ -136,9 +145,9 @@ def _check_end(loss: Tensor, reduction: Reduction, ends: dict[tuple[Any, int], i
             waiting.extend(node.next_functions)
 
 
-def _refuse_nested(outputs: Sequence[Tensor]) -> None:
+def _refuse_nested(outputs: Sequence[Output]) -> None:
     """Refuse outputs of which one was computed from another: a row's gradient would count twice."""
-    known = {(one.grad_fn, one.output_nr) for one in outputs}
+    known = {one.end for one in outputs}
     waiting: list[Any] = [end for node, _ in known if node is not None for end in node.next_functions] if len(known) > 1 else []
     seen = set()
     while waiting:
@@ -159,9 +168,9 @@ def _refuse_meeting(used: Sequence[Output], gradients: Sequence[Tensor], rows: i
     """
     half = torch.rand(rows, generator=torch.Generator().manual_seed(bit)) < 0.5  # two rows escape one batch with probability 1/2
     total = None
-    for (_, axis), gradient in zip(used, gradients, strict=True):
-        assert axis is not None
-        first = axis.examples_first(gradient, rows).flatten(1)
+    for output, gradient in zip(used, gradients, strict=True):
+        assert output.axis is not None
+        first = output.axis.examples_first(gradient, rows).flatten(1)
         if first.requires_grad:
             weights = torch.cos(torch.arange(first.shape[1], dtype=first.dtype, device=first.device))
             part = (first[half.to(first.device)] * weights).sum()
@@ -169,12 +178,15 @@ def _refuse_meeting(used: Sequence[Output], gradients: Sequence[Tensor], rows: i
     if total is None:  # linear in the outputs: rows cannot meet
         return
     try:
-        found: tuple[Tensor | None, ...] = torch.autograd.grad(total, [one for one, _ in used], allow_unused=True)
+        found: tuple[Tensor | None, ...] = torch.autograd.grad(
+            total, [one.edge for one in used if one.edge is not None], allow_unused=True
+        )
     except RuntimeError as error:
         raise PrivacyError(
             f"whether rows meet in the reduced loss cannot be tried: it has no second derivative ({str(error).splitlines()[0]}). {_REMEDY}"
         ) from None
-    for (_, axis), gradient, change in zip(used, gradients, found, strict=True):
+    for output, gradient, change in zip(used, gradients, found, strict=True):
+        axis = output.axis
         assert axis is not None
         if change is None:
             continue

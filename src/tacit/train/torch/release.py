@@ -11,9 +11,11 @@ from tacit.noise.grid import GridVector
 from tacit.privacy.mechanisms.correlated import IndependentNoising, Noising
 from tacit.train.torch.sums import RunningSum
 
-PIECE = 1 << 15
-"""Values released at a time by one thread: a quarter of a mebibyte, and as many as torch copies without threads of its own."""
+PIECE = 1 << 17
+"""Values released at a time by one thread: a mebibyte. Each piece pays for a stream of noise of its own."""
 
+COPIED = 1 << 15
+"""Values that torch copies without threads of its own."""
 
 Work = tuple[tuple[int, int], Noising]
 
@@ -76,12 +78,13 @@ class Releaser:
                 updates[number][mine].copy_(torch.from_numpy(staged[there]))
 
     def _overlaps(self, start: int, stop: int) -> Iterator[tuple[int, slice, slice]]:
-        """Yield (parameter, its places, their places in the piece) for the piece start <= i < stop of the vector."""
+        """Yield (parameter, its places, their places in the piece), at most COPIED at once, for the piece start <= i < stop of the vector."""
         offset = 0
         for number, parameter in enumerate(self._parameters):
             low, high = max(start, offset), min(stop, offset + parameter.numel())
-            if low < high:
-                yield number, slice(low - offset, high - offset), slice(low - start, high - start)
+            for first in range(low, high, COPIED):
+                last = min(high, first + COPIED)
+                yield number, slice(first - offset, last - offset), slice(first - start, last - start)
             offset += parameter.numel()
 
 

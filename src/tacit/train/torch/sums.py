@@ -6,6 +6,8 @@ groups in float64. Which example goes into which block depends on its position a
 block and no other bit.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -13,6 +15,13 @@ from tacit.noise.sensitivity import BLOCK, GROUP
 
 LONGEST = 1024
 """Most squares that are added in float32: their sum is off by less than 2^-13, the length by 2^-14 of itself, in any order."""
+
+TILE = 128
+"""Rows of a sum, for each thread of a processor, that all blocks of a group are added to before the next rows' turn: of 1,024 columns
+they take half a mebibyte."""
+
+Product = tuple[Tensor, Tensor]
+"""One block of outer products: left (b, p) and right (b, d)."""
 
 _UNDERFLOW = 2.0**-126
 """Most that the square of a float32 value can lose by underflow, flushed to zero or not."""
@@ -60,17 +69,24 @@ class _Part:
             flat.copy_(term.reshape(-1))
         self.terms += 1
 
-    def add_product(self, left: Tensor, right: Tensor) -> None:
-        """Add left.T @ right, formed by itself."""
-        matrix = self.values.view(left.shape[1], right.shape[1])
-        left, right = left.to(self._dtype), right.to(self._dtype)
-        if not self.terms:
-            torch.mm(left.t(), right, out=matrix)
-        elif adds_apart(matrix, left.shape[0]):
-            matrix.addmm_(left.t(), right)
-        else:
-            matrix.add_(left.t() @ right)
-        self.terms += 1
+    def add_products(self, blocks: Sequence[Product]) -> None:
+        """Add left.T @ right for each block, formed by itself: few rows of the sum at a time, so that they stay in cache for all blocks."""
+        sides = [(left.to(self._dtype).t(), right.to(self._dtype)) for left, right in blocks]
+        matrix = self.values.view(sides[0][0].shape[0], sides[0][1].shape[1])
+        lengths = {len(right) for _, right in sides}
+        height = TILE * torch.get_num_threads() if matrix.device.type == "cpu" else max(1, len(matrix))
+        for start in range(0, len(matrix), height):
+            rows = slice(start, start + height)
+            tile = matrix[rows]
+            apart = all(adds_apart(tile, length) for length in lengths)
+            for number, (left, right) in enumerate(sides, self.terms):
+                if not number:
+                    torch.mm(left[rows], right, out=tile)
+                elif apart:
+                    tile.addmm_(left[rows], right)
+                else:
+                    tile.add_(left[rows] @ right)
+        self.terms += len(blocks)
 
     def add_rows(self, index: Tensor, rows: Tensor) -> None:
         if not self.terms:
@@ -87,9 +103,13 @@ class RunningSum:
         self._chain, self._group = _Part(like), _Part(like)  # at most BLOCK stored vectors; at most GROUP blocks
         self._total: Tensor | None = None  # float64: all groups before
 
-    def add_product(self, left: Tensor, right: Tensor) -> None:
-        """Add left.T @ right, one block of outer products: left (b, p), right (b, d) with b <= BLOCK, p * d the parameter's size."""
-        self._block().add_product(left, right)
+    def add_products(self, blocks: Sequence[Product]) -> None:
+        """Add left.T @ right for each block of outer products: left (b, p), right (b, d) with b <= BLOCK, p * d the parameter's size."""
+        while blocks:
+            group = self._block()
+            room = GROUP - group.terms
+            group.add_products(blocks[:room])
+            blocks = blocks[room:]
 
     def add_vectors(self, vectors: Tensor, scales: Tensor) -> None:
         """Add scales @ vectors, one block of stored vectors: vectors (b, k), scales (b,), b <= BLOCK."""
@@ -129,6 +149,11 @@ class RunningSum:
         if total is None:
             return last.values if terms else last.values.zero_()
         return total.add_(last.values) if terms else total
+
+    def forget(self) -> None:
+        """Start again at zero; what was added is lost."""
+        self._chain.terms = self._group.terms = 0
+        self._total = None
 
     def give(self) -> Tensor:
         """Take the sum together with its memory: whoever holds what is made of it must never see the next, raw sum in it."""

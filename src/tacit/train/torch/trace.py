@@ -10,6 +10,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from tacit.errors import ShapeError, UnsupportedModel
 from tacit.train.torch.axes import Axis, Change, axis_of, differs, examples_for, replaced, synthetic
+from tacit.train.torch.memory import return_freed
 from tacit.train.torch.routing import Key, Moved, Routing, Site, Trace, described
 
 _ATTEMPTS = 12
@@ -47,7 +48,10 @@ def trace(
                 output = run(*tree_map(filled, args), **tree_map(filled, kwargs))
             except (RuntimeError, IndexError, ValueError, TypeError) as error:
                 raise _refusal(error, lambda: run(*tree_map(filled, args), **tree_map(filled, kwargs))) from error
-        return seen, [one.detach() for one in tree_leaves(output) if isinstance(one, Tensor) and one.ndim]
+        found = [one.detach() for one in tree_leaves(output) if isinstance(one, Tensor) and one.ndim]
+        del output  # and with it the graph
+        return_freed()
+        return seen, found
 
     try:
         sites = _sites(once, examples)

@@ -14,8 +14,9 @@ from tacit.errors import ConfigError
 _WORD = r"\p{Lu}[\p{L}.'’-]*"
 _TITLES = "M[rs]s?|Miss|Dr|Prof|Herr|Frau|Mme|Sr|Sra"
 _PARTICLE = "van|von|der|den|de|da|del|della|di|du|la|le|el|al|bin|ibn|dos|y"
-_IN_TEXT = r"[^\W\d_](?:[^\W\d_]|['’-](?=[^\W\d_]))*"
-_CAPITAL = r"(?:[^\W\d_a-z](?:[^\W\d_]|['’-](?=[^\W\d_]))*)"
+_ON = r"(?:[^\W\d_]|(?!['’][sS](?![^\W\d_]))['’-](?=[^\W\d_]))*"  # O'Hara is one word; of Smith's, Smith is
+_IN_TEXT = rf"[^\W\d_]{_ON}"
+_CAPITAL = rf"(?:[^\W\d_a-z]{_ON})"
 _TOKEN = re.compile(_IN_TEXT)
 _BETWEEN = re.compile(
     r"(?:,? {1,3})?(?:[^\W\d_]\. ?)?(?: ?(?:van|von|der|den|de|da|del|della|di|du|la|le|el|al|bin|ibn|dos|y) ){0,3}"

@@ -19,7 +19,7 @@ _TIE = 1e-9
 def inference(
     original: pa.Table,
     released: pa.Table,
-    control: pa.Table,
+    control: pa.Table | None = None,
     *,
     known: Sequence[str],
     secret: str,
@@ -34,7 +34,8 @@ def inference(
     The attacker takes the released rows that are nearest by the known columns (all that tie), and guesses their most frequent
     secret, or for numbers their mean; right is the same value, or a number within `tolerance` of the truth, as a share of it.
 
-    original    -- the people of the release; control -- others like them, who are not in it.
+    original    -- the people of the release; control -- others like them, who are not in it: without them the rate stands alone,
+                   and no residual risk is known.
     hierarchies -- of generalized columns, so that a label is known to stand for a value.
     attacks     -- on each table, at most its rows; seed draws them.
     Source: Giomi et al. 2023, section 4.3 (with all ties instead of one nearest row).
@@ -56,7 +57,7 @@ def inference(
     generator = np.random.default_rng(seed)
     right = [_guess(near, answers, offered, rows, tolerance) for rows in draw(original, control, attacks, generator)]
     return Attack(
-        attack="inference",
+        attack=f"inference of {secret}",
         assumption=f"the attacker knows {', '.join(known)} of a person and guesses {secret} from the nearest released rows",
         successes=int(right[0].sum()),
         attacks=len(right[0]),
@@ -70,6 +71,8 @@ def _guess(
     near: Mapping[str, Nearness], answers: pa.Array, offered: pa.Array, rows: NDArray[np.int64], tolerance: float
 ) -> NDArray[np.bool_]:
     """Return for each attacked row whether the guess is right, shape (len(rows),)."""
+    from scipy.sparse import csr_matrix
+
     if is_number(answers.type):
         truth, values = (np.asarray(side.cast(pa.float64(), safe=False).fill_null(np.nan)) for side in (answers, offered))
         usable = np.isfinite(values)
@@ -79,8 +82,8 @@ def _guess(
     coded = plain(pa.chunked_array([answers, offered])).dictionary_encode(null_encoding="encode")
     codes = np.asarray(coded.indices).astype(np.int64)
     truth, values = codes[: len(answers)], codes[len(answers) :]
-    indicators = (values[:, None] == np.arange(len(coded.dictionary))[None, :]).astype(np.float64)
-    return np.concatenate([(ties @ indicators).argmax(axis=1) == truth[part] for part, ties in _nearest(near, rows)])
+    indicators = csr_matrix((np.ones(len(values)), (np.arange(len(values)), values)), shape=(len(values), len(coded.dictionary)))
+    return np.concatenate([np.asarray(ties @ indicators).argmax(axis=1) == truth[part] for part, ties in _nearest(near, rows)])
 
 
 def _right_numbers(

@@ -18,7 +18,7 @@ _TIE = 1e-9
 def linkability(
     original: pa.Table,
     released: pa.Table,
-    control: pa.Table,
+    control: pa.Table | None = None,
     *,
     known: tuple[Sequence[str], Sequence[str]],
     hierarchies: Mapping[str, Hierarchy] | None = None,
@@ -32,7 +32,8 @@ def linkability(
     known      -- the columns of the one record and those of the other; none in both.
     neighbours -- for each record the attacker takes this many nearest released rows, ties broken at random; a success is a row
                   that is in both sets. At least 1.
-    original   -- the people of the release; control -- others like them, who are not in it.
+    original    -- the people of the release; control -- others like them, who are not in it: without them the rate stands alone,
+                   and no residual risk is known.
     hierarchies -- of generalized columns; attacks -- on each table, at most its rows; seed draws them and breaks ties.
     Source: Giomi et al. 2023, section 4.2.
     """

@@ -1,7 +1,7 @@
 """How near a person's values are to a released row, column by column, whatever was done to the row.
 
 A number against a number: their difference / the range of both. Otherwise 0 when the released value stands for the person's (it
-is the same, or its label at some level of the column's hierarchy, "*" included), else 1. Missing equals missing only.
+is the same, its label at some level of the column's hierarchy, an interval that holds it, or "*"), else 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,8 +11,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tacit.anonymize.columns import as_text, get_column, is_number
+from tacit.anonymize.columns import get_column, is_number
 from tacit.anonymize.hierarchies import ANY, Hierarchy
+from tacit.anonymize.risk.coverage import coverage
 from tacit.errors import ConfigError, DataError
 
 _CELLS = 4_000_000
@@ -39,13 +40,13 @@ class Numbers:
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """One column of labels: codes people -- shape (n,), released -- shape (r,); apart -- shape (values, labels), 0 or 1."""
+    """One column of labels: codes people -- shape (n,), released -- shape (r,); apart -- shape (values, labels)."""
 
     people: NDArray[np.int64]
     released: NDArray[np.int64]
-    apart: NDArray[np.float64]
+    apart: NDArray[np.bool_]
 
-    def distances(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    def distances(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Return the distance of people to every released row, shape (len(rows), r), each 0 or 1."""
         return self.apart[self.people[rows]][:, self.released]
 
@@ -95,26 +96,13 @@ def _numbers(people: pa.Array, released: pa.Array) -> Numbers:
 def _labels(people: pa.Array, released: pa.Array, hierarchy: Hierarchy | None) -> Labels:
     coded = [side.dictionary_encode(null_encoding="encode") for side in (people, released)]
     values, labels = (side.dictionary for side in coded)
-    texts = [None if label is None else as_text(label) for label in labels.to_pylist()]
-    code_of = {text: code for code, text in enumerate(texts)}
-    apart = np.ones((len(values), len(labels)))
-    apart[:, [code for code, text in enumerate(texts) if text == ANY]] = 0.0
+    apart = ~coverage(values, labels, hierarchy)
+    named_labels = [code for code, label in enumerate(labels.to_pylist()) if label not in (ANY, None)]
     present = np.flatnonzero(np.asarray(values.is_valid()))
-    known = values.drop_null()
-    levels = [[as_text(value) for value in known.to_pylist()]]
-    if hierarchy is not None:
-        levels += [hierarchy.generalize(known, level)[0] for level in range(1, hierarchy.levels - 1)]
-    for named in levels:
-        for value, text in zip(present, named, strict=True):
-            if text in code_of:
-                apart[value, code_of[text]] = 0.0
-    named_labels = [code for code, text in enumerate(texts) if text not in (ANY, None)]
-    if hierarchy is None and named_labels and len(present) and apart[present][:, named_labels].all():
+    if named_labels and len(present) and apart[present][:, named_labels].all():
         raise DataError(
             "none of its released values is a value of these people, so no attack could succeed and every risk would look small. Give "
             "the hierarchy that it was generalized by."
         )
-    if None in code_of:
-        apart[np.asarray(values.is_null()), code_of[None]] = 0.0
     codes = [np.asarray(side.indices).astype(np.int64) for side in coded]
     return Labels(people=codes[0], released=codes[1], apart=apart)

@@ -1,14 +1,14 @@
-"""What an attack achieved: its success rate beside that on people who are not in the release."""
+"""What an attack achieved: its success rate, beside that on people who are not in the release."""
 
 import math
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any
 
 from tacit.errors import ConfigError
 from tacit.models.finding import Basis, Finding
+from tacit.models.wilson import Interval, wilson
 
-Interval = tuple[float, float]
+_WHOLE = "; without a control this also counts what is learned about anyone"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -18,8 +18,9 @@ class Attack:
     What succeeds against the control is learned about people in general; what succeeds beyond it is learned from a person's row.
     Exact statistics of private rows: for the custodian.
 
-    attack -- "singling out", "linkability" or "inference"; assumption -- what the attacker knows and does.
-    successes, attacks -- against the original, attacks >= 1; control_successes, control_attacks -- against the control.
+    attack -- "singling out", "linkability" or "inference of" a column; assumption -- what the attacker knows and does.
+    successes, attacks -- against the original, attacks >= 1.
+    control_successes, control_attacks -- against the control; 0 and 0 where there was none: then no residual risk is known.
     confidence -- of every interval; 0 < confidence < 1.
     """
 
@@ -27,17 +28,17 @@ class Attack:
     assumption: str
     successes: int
     attacks: int
-    control_successes: int
-    control_attacks: int
+    control_successes: int = 0
+    control_attacks: int = 0
     confidence: float
 
     def __post_init__(self) -> None:
         if not 0 < self.confidence < 1:
             raise ConfigError(f"the confidence of an attack must lie between 0 and 1, got {self.confidence}. Use 0.95 for 95%.")
         pairs = ((self.successes, self.attacks), (self.control_successes, self.control_attacks))
-        if any(total < 1 or not 0 <= number <= total for number, total in pairs):
+        if self.attacks < 1 or any(not 0 <= number <= total for number, total in pairs):
             raise ConfigError(
-                f"an attack needs at least one try on each side and no more successes than tries, got {pairs}. Give it rows of both."
+                f"an attack needs at least one try, and no more successes than tries on either side, got {pairs}. Give it rows to attack."
             )
 
     @property
@@ -46,39 +47,42 @@ class Attack:
         return self.successes / self.attacks
 
     @property
-    def control_rate(self) -> float:
-        """Successes / attacks on the control."""
-        return self.control_successes / self.control_attacks
+    def control_rate(self) -> float | None:
+        """Successes / attacks on the control; None without one."""
+        return self.control_successes / self.control_attacks if self.control_attacks else None
 
     @property
     def interval(self) -> Interval:
         """Wilson interval of the rate."""
-        return wilson(self.successes, self.attacks, self.confidence)
+        return wilson(self.rate, self.attacks, self.confidence)
 
     @property
     def control_interval(self) -> Interval:
-        """Wilson interval of the control's rate."""
-        return wilson(self.control_successes, self.control_attacks, self.confidence)
+        """Wilson interval of the control's rate; (0, 1) without one."""
+        share = self.control_rate
+        return (0.0, 1.0) if share is None else wilson(share, self.control_attacks, self.confidence)
 
     @property
     def residual(self) -> float | None:
-        """(rate - control) / (1 - control): 0 when the row added nothing, 1 when all that was left; None when the control is 1.
+        """(rate - control) / (1 - control): 0 when the row added nothing, 1 when all that was left; None when that is not known.
 
-        At most 0 says that the release tells no more about its people than about others. Source: Giomi et al. 2023, PoPETs (2),
-        "A Unified Framework for Quantifying Privacy Risk in Synthetic Data".
+        At most 0 says that the release tells no more about its people than about others. None without a control, or where it is 1.
+        Source: Giomi et al. 2023, PoPETs (2), "A Unified Framework for Quantifying Privacy Risk in Synthetic Data".
         """
-        return None if self.control_rate == 1 else (self.rate - self.control_rate) / (1 - self.control_rate)
+        share = self.control_rate
+        return None if share is None or share == 1 else (self.rate - share) / (1 - share)
 
     @property
     def residual_interval(self) -> Interval:
         """Interval of the residual risk, from Wilson intervals of both rates that each fail with half the chance.
 
         The residual grows with the rate and falls with the control's, so its ends are those of the corners (Bonferroni); the lower
-        end is -inf where the control's upper end is 1.
+        end is -inf where the control's upper end is 1, as without a control.
         """
         half = 1 - (1 - self.confidence) / 2
-        low, high = wilson(self.successes, self.attacks, half)
-        control_low, control_high = wilson(self.control_successes, self.control_attacks, half)
+        low, high = wilson(self.rate, self.attacks, half)
+        share = self.control_rate
+        control_low, control_high = (0.0, 1.0) if share is None else wilson(share, self.control_attacks, half)
         least = -math.inf if control_high >= 1 else (low - control_high) / (1 - control_high)
         return least, 1.0 if control_low >= 1 else (high - control_low) / (1 - control_low)
 
@@ -96,9 +100,9 @@ class Attack:
         }
 
     def findings(self, when: str) -> tuple[Finding, ...]:
-        """Return rate, control and residual risk as findings; `when` tells tables apart in their names: "before", "after"."""
+        """Return the rate, and with a control its rate and the residual risk, as findings; `when` is the table: "before", "after"."""
 
-        def finding(name: str, value: float | None, interval: Interval, n: int, method: str) -> Finding:
+        def finding(name: str, value: float | None, interval: Interval, n: int, method: str, more: str = "") -> Finding:
             return Finding(
                 kind="reidentification-attack",
                 name=f"{self.attack}: {name}, {when}",
@@ -109,25 +113,16 @@ class Attack:
                 interval=interval,
                 confidence=self.confidence,
                 n=n,
-                assumption=self.assumption,
+                assumption=self.assumption + more,
                 details={"attack": self.attack, "when": when},
             )
 
         shown, tries = "successful attacks / attacks; Wilson 1927 interval", (self.attacks, self.control_attacks)
+        if not self.control_attacks:
+            return (finding("success", self.rate, self.interval, tries[0], shown, _WHOLE),)
         residual = "(rate - control) / (1 - control), Giomi et al. 2023; corners of two Wilson intervals"
         return (
             finding("success", self.rate, self.interval, tries[0], shown),
-            finding("success on people outside", self.control_rate, self.control_interval, tries[1], shown),
+            finding("success outside", self.control_rate, self.control_interval, tries[1], shown),
             finding("residual risk", self.residual, self.residual_interval, sum(tries), residual),
         )
-
-
-def wilson(successes: int, n: int, confidence: float) -> Interval:
-    """Return the two-sided score interval of a share: the p with |successes / n - p| <= z sqrt(p (1 - p) / n).
-
-    Source: Wilson 1927, J. Amer. Stat. Assoc. 22, 209. The two roots of that quadratic; an end at a count of 0 or n is exact.
-    """
-    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
-    middle, root = 2 * successes + z2, math.sqrt(z2 * (z2 + 4 * successes * (n - successes) / n))
-    low, high = (middle - root) / (2 * (n + z2)), (middle + root) / (2 * (n + z2))
-    return (0.0 if successes == 0 else low), (1.0 if successes == n else high)

@@ -10,7 +10,7 @@ from tacit.anonymize.columns import as_text, get_column
 from tacit.anonymize.hierarchies import Hierarchy
 from tacit.anonymize.risk.attacks.nearness import Nearness, Numbers, nearness
 from tacit.anonymize.risk.attacks.rates import Attack
-from tacit.anonymize.risk.attacks.targets import draw, together
+from tacit.anonymize.risk.attacks.targets import check_tries, draw, together
 from tacit.errors import ConfigError
 
 _DRAWN_FOR_EACH = 4
@@ -22,7 +22,7 @@ Description = tuple[int, tuple[str, ...]]
 def singling_out(
     original: pa.Table,
     released: pa.Table,
-    control: pa.Table,
+    control: pa.Table | None = None,
     *,
     columns: Sequence[str],
     width: int = 3,
@@ -38,16 +38,19 @@ def singling_out(
     those that fit the fewest released rows are tried, no two the same. A success fits exactly one person. As that depends on how
     many people there are, original and control are first brought to one size by a random draw.
 
-    original    -- the people of the release; control -- others like them, who are not in it.
+    original    -- the people of the release; control -- others like them, who are not in it: without them the rate stands alone,
+                   and no residual risk is known.
     hierarchies -- of generalized columns; attacks -- descriptions tried (fewer when there are fewer).
     Source: Giomi et al. 2023, section 4.1 (multivariate).
     """
     if width < 1:
         raise ConfigError(f"a description needs width >= 1, got {width}: it would fit everyone. Use 3.")
+    check_tries(attacks)
     people = together(original, control, columns)
     near = nearness(people, released, columns, hierarchies or {})
     generator = np.random.default_rng(seed)
-    sides = draw(original, control, min(original.num_rows, control.num_rows), generator)
+    crowd = original.num_rows if control is None else min(original.num_rows, control.num_rows)
+    sides = draw(original, control, crowd, generator)
     tried = _descriptions(released, near, min(width, len(columns)), attacks, generator)
     alone = [[int(_fits(near, description, rows).sum()) == 1 for description in tried] for rows in sides]
     return Attack(
@@ -56,7 +59,7 @@ def singling_out(
         successes=sum(alone[0]),
         attacks=len(tried),
         control_successes=sum(alone[1]),
-        control_attacks=len(tried),
+        control_attacks=0 if control is None else len(tried),
         confidence=confidence,
     )
 

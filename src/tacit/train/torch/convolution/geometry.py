@@ -144,8 +144,11 @@ def columns(x: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
 
 
 def padded_channels_last(x: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
-    """Return x padded with zeros as (rows * groups, *padded size, d / groups), contiguous, in scratch."""
+    """Return x padded with zeros as (rows * groups, *padded size, d / groups), contiguous: in scratch, or x itself where it lies so."""
     rows, own = x.shape[0] * convolution.groups, convolution.channels_in // convolution.groups
+    last = x.movedim(1, -1)
+    if convolution.groups == 1 and not any(convolution.padding) and last.is_contiguous():
+        return last
     padded = scratch.take("padded", (rows, *convolution.padded(), own), x)
     inside = _zero_borders(padded, convolution, first=1)
     inside.unflatten(0, (x.shape[0], convolution.groups)).copy_(x.unflatten(1, (convolution.groups, own)).movedim(2, -1))

@@ -13,7 +13,8 @@ from tacit.train.torch.sums import squared_lengths
 CHUNK_BYTES, CHUNK_ROWS = 4 * 2**20, 4
 """One chunk's columns and vectors take at most these bytes, or these rows where one row alone is large.
 
-More than about 20 MiB fall out of the cache and take twice the time; fewer than four rows leave threads without work.
+More than about 20 MiB fall out of the cache and take twice the time; less, and every call finds the interpreter out of cache; fewer
+than four rows leave threads without work.
 """
 
 

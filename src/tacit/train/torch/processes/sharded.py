@@ -5,6 +5,9 @@ the weights are made whole, by fully_shard's own public calls, and stay whole un
 ordinary parameters, no gradient arrives at them, and nothing is left for fully_shard to add up over processes.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule
@@ -12,6 +15,9 @@ from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
 from tacit.errors import UnsupportedModel
 from tacit.train.torch.processes.weights import forget, trainable
+
+_PIECES = "pieces of"
+"""Under this name a checkpoint holds a tensor that was in pieces on several processes."""
 
 
 def pieces_of(model: nn.Module) -> dict[str, DTensor]:
@@ -70,6 +76,18 @@ class ShardedWeights:
             whole, held.device_mesh, held.placements, src_data_rank=None
         )  # each takes its own, no one sends
 
+    def put_together(self, state: Any) -> Any:
+        if isinstance(state, DTensor):
+            return {_PIECES: state.full_tensor().cpu()}
+        return _each(self.put_together, state)
+
+    def taken_apart(self, state: Any) -> Any:
+        if isinstance(state, dict) and set(state) == {_PIECES}:
+            like = next(one for one in self.held.values() if isinstance(one, DTensor))
+            whole = state[_PIECES].to(like.device)
+            return distribute_tensor(whole, like.device_mesh, like.placements, src_data_rank=None)
+        return _each(self.taken_apart, state)
+
     def end(self) -> None:
         self.scatter()
         for module in self._sharding:
@@ -77,3 +95,13 @@ class ShardedWeights:
             module.set_reshard_after_backward(True, recurse=False)
             module.set_requires_gradient_sync(True, recurse=False)
         forget(self.held)
+
+
+def _each(change: Callable[[Any], Any], state: Any) -> Any:
+    """Return a state with a change made to all that its dicts, lists and tuples hold."""
+    match state:
+        case dict():
+            return {name: change(one) for name, one in state.items()}
+        case list() | tuple():
+            return type(state)(change(one) for one in state)
+    return state

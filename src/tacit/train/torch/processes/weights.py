@@ -1,6 +1,6 @@
 """A model's trainable parameters as its optimizer holds them: whole, or in pieces on several processes."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -26,6 +26,14 @@ class Weights(Protocol):
 
     def give(self, name: str, update: Tensor) -> None:
         """Put this process's piece of an update into a held parameter's .grad; update -- the parameter's whole shape."""
+        ...
+
+    def put_together(self, state: Any) -> Any:
+        """Return a state_dict with every tensor whole: what one file can hold. All processes call it, between steps."""
+        ...
+
+    def taken_apart(self, state: Any) -> Any:
+        """Return what `put_together` was given, each process's own pieces of it."""
         ...
 
     def end(self) -> None:
@@ -60,6 +68,12 @@ class WholeWeights:
     def give(self, name: str, update: Tensor) -> None:
         held = self.held[name]
         held.grad = update.to(dtype=held.dtype, device=held.device)
+
+    def put_together(self, state: Any) -> Any:
+        return state
+
+    def taken_apart(self, state: Any) -> Any:
+        return state
 
     def end(self) -> None:
         forget(self.held)

@@ -6,8 +6,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tacit.train.torch.records import Outer, Stored
 from tacit.train.torch.routing import Routing
 from tacit.train.torch.rules.elementwise import plus
+from tacit.train.torch.sums import squared_lengths
 
 
 class TappedLinear(torch.autograd.Function):
@@ -63,6 +65,11 @@ def linear(route: Routing, input: Tensor, weight: Tensor, bias: Tensor | None = 
 
     def receive(x: Tensor, gradient: Tensor) -> None:
         right, left = axis.positions(x, tape.rows), axis.positions(gradient, tape.rows)
+        if bias_name is not None and left.shape[1] == tape.copies == 1 and not transposed:  # weight and bias share a length
+            squared = squared_lengths(left[:, 0])
+            tape.receive(Stored(bias_name, left[:, 0], "sum", squared=squared))
+            tape.receive(Outer(name, left, right, tape.scratch, left_squared=squared))
+            return
         if bias_name is not None:
             tape.stored(bias_name, summed(left), "sum")
         tape.outer(name, *((right, left) if transposed else (left, right)))

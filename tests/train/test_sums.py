@@ -1,0 +1,128 @@
+"""Sums of outer products: formed tile by tile, block by block, and never in a chain longer than the proof allows."""
+
+import resource
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tacit.noise.sensitivity import BLOCK, GROUP
+from tacit.train.torch import sums
+from tacit.train.torch.records import Clip, Outer, blocks
+from tacit.train.torch.scratch import Scratch
+from tacit.train.torch.sums import TILE, RunningSum, squared_lengths
+
+ROWS, COLUMNS = 2 * TILE + 44, 40
+
+
+def products(left: Tensor, right: Tensor) -> list[tuple[Tensor, Tensor]]:
+    return [(left[place], right[place]) for place in blocks(len(left), BLOCK)]
+
+
+@pytest.fixture(params=[True, False], ids=["in place", "apart"])
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take either way to add a block: the one that torch's product allows here, and the other."""
+    if not request.param:
+        monkeypatch.setattr(sums, "adds_apart", lambda out, block: False)
+
+
+@pytest.mark.usefixtures("way")
+def test_a_block_is_formed_by_itself_in_every_tile() -> None:
+    """After 2^24 a chain of ones stands still in float32; a block of 64 is added at once, exactly."""
+    left, right = torch.ones(3 * BLOCK, ROWS), torch.ones(3 * BLOCK, COLUMNS)
+    left[0], left[1:BLOCK] = 2.0**24, 0.0
+    total = RunningSum(nn.Parameter(torch.zeros(ROWS, COLUMNS)))
+    total.add_products(products(left, right))
+    assert torch.equal(total.take(), torch.full((ROWS, COLUMNS), 2.0**24 + 2 * BLOCK))
+
+
+@pytest.mark.usefixtures("way")
+def test_groups_beyond_the_first_are_added_in_float64() -> None:
+    """2^30 + 64 needs 25 bits: lost in float32, held where a group ends and the next begins."""
+    left, right = torch.zeros((GROUP + 1) * BLOCK, ROWS), torch.ones((GROUP + 1) * BLOCK, COLUMNS)
+    left[0], left[GROUP * BLOCK :] = 2.0**30, 1.0
+    total = RunningSum(nn.Parameter(torch.zeros(ROWS, COLUMNS)))
+    total.add_products(products(left, right))
+    found = total.take()
+    assert found.dtype == torch.float64
+    assert torch.equal(found, torch.full((ROWS, COLUMNS), 2.0**30 + BLOCK, dtype=torch.float64))
+
+
+@pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("examples", [1, BLOCK, 5 * BLOCK + 7, GROUP * BLOCK, 2 * GROUP * BLOCK + 3])
+def test_the_sum_is_that_of_float64_wherever_blocks_groups_and_tiles_end(examples: int) -> None:
+    """Bound: gamma_64 of Higham's Lemma 3.1 for a block, 8 more roundings in a group, on the sum of absolute values."""
+    torch.manual_seed(examples)
+    left, right = torch.randn(examples, ROWS), torch.randn(examples, COLUMNS)
+    total = RunningSum(nn.Parameter(torch.zeros(ROWS, COLUMNS)))
+    total.add_products(products(left, right))
+    exact, room = left.double().t() @ right.double(), left.double().abs().t() @ right.double().abs()
+    assert ((total.take() - exact).abs() <= (BLOCK + GROUP + 1) * 2.0**-24 * room).all()
+
+
+def test_what_was_added_before_stays_when_products_follow() -> None:
+    before, left, right = torch.randn(ROWS, COLUMNS), torch.randn(10, ROWS), torch.randn(10, COLUMNS)
+    total = RunningSum(nn.Parameter(torch.zeros(ROWS, COLUMNS)))
+    total.add_block(before)
+    total.add_products(products(left, right))
+    torch.testing.assert_close(total.take(), before + left.t() @ right)
+
+
+def test_a_forgotten_sum_starts_again_at_zero() -> None:
+    total = RunningSum(nn.Parameter(torch.zeros(3, 2)))
+    for _ in range(GROUP + 1):
+        total.add_block(torch.ones(3, 2))
+    total.add_one(torch.ones(3, 2))
+    total.forget()
+    assert torch.equal(total.take(), torch.zeros(3, 2))
+    total.add_block(torch.ones(3, 2))
+    assert torch.equal(total.take(), torch.ones(3, 2))
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (4, 6)])
+def test_examples_that_are_not_kept_leave_no_trace_whichever_side_is_scaled(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    left, right = torch.randn(100, 1, shape[0]), torch.randn(100, 1, shape[1])
+    left[3], right[70] = torch.inf, torch.nan
+    kept = torch.ones(100, dtype=torch.bool)
+    kept[[3, 70, 99]] = False
+    factors = torch.rand(100)
+    total = RunningSum(nn.Parameter(torch.zeros(shape)))
+    Outer("w", left, right, Scratch()).add_to(total, Clip(factors, kept, allowed=0.0))
+    wanted = (left[kept, 0].double() * factors[kept, None].double()).t() @ right[kept, 0].double()
+    torch.testing.assert_close(total.take().double(), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_a_length_that_is_known_is_not_measured_again() -> None:
+    left, right = torch.randn(5, 1, 3), torch.randn(5, 1, 4)
+    measured, known = Outer("w", left, right, Scratch()), squared_lengths(left[:, 0])
+    assert torch.equal(Outer("w", left, right, Scratch(), left_squared=known).squared_norms(), measured.squared_norms())
+    assert torch.equal(Outer("w", left, right, Scratch(), left_squared=4 * known).squared_norms(), 4 * measured.squared_norms())
+
+
+_STEPS = """
+import resource, torch
+from tacit.train.torch.scratch import Scratch
+if {kept}:
+    Scratch()
+for step in range(6):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    records = [torch.ones(512, 1024) for _ in range(8)]
+    del records
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted on Linux")
+def test_a_step_takes_the_pages_of_the_step_before() -> None:
+    """16 MiB are 4,096 pages, all taken anew without it."""
+    assert resource.getpagesize() == 4096
+    counts = [
+        int(subprocess.run([sys.executable, "-c", _STEPS.format(kept=one)], capture_output=True, check=True, text=True).stdout)
+        for one in (True, False)
+    ]
+    assert counts[0] < 100
+    assert counts[1] > 1000
