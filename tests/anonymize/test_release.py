@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tacit.anonymize.hierarchies import IntervalHierarchy, TreeHierarchy
+from tacit.anonymize.hierarchies import IntervalHierarchy, TreeHierarchy, automatic_hierarchies
 from tacit.anonymize.local import CellSuppression
 from tacit.anonymize.manifest import table_digest
 from tacit.anonymize.privacy_models import (
@@ -194,6 +194,36 @@ def test_subset_and_population_reach_models_and_check() -> None:
     assert present.levels != mapped.levels
 
 
+@pytest.mark.parametrize(
+    "model",
+    [
+        TCloseness("s", 0.2, order=["x", "y", "z"]),
+        TCloseness("s", 0.2, order=["x", "y"]),
+        TCloseness("s", 0.1, tree=[["x", "l"], ["y", "l"]]),
+    ],
+    ids=["order", "order without it", "tree without it"],
+)
+def test_closeness_counts_the_values_of_the_research_subset_as_the_check_does(model: Any) -> None:
+    """z is only in rows that may not be released. Of the others 0.25 move one place of one, by tree half of its height, at level 0."""
+    data = pa.table({"q": ["a"] * 8 + ["b"] * 8, "s": list("xxxyzzzzxyyyzzzz")})
+    result = anonymize(data, quasi=["q"], require=[model], subset=([True] * 4 + [False] * 4) * 2)
+    assert result.verification.ok
+    assert (result.levels, result.rows) == ({"q": 1}, 8)
+
+
+def test_automatic_hierarchies_hold_the_values_of_the_population_too() -> None:
+    data = pa.table({"age": [31, 34, 38, 44], "zip": ["12345", "12346", "12355", "12399"]})
+    people = pa.table({"age": [31, 34, 38, 44, 90, 3], "zip": ["12345", "12346", "12355", "12399", "99999", "00000"]})
+    result = anonymize(data, quasi=["age", "zip"], require=[KMap(2)], population=people)
+    assert result.verification.ok
+    alone = automatic_hierarchies(data, ["age"])
+    with pytest.raises(
+        DataError, match="'age': it holds values outside its hierarchy, which was built from other rows"
+    ) as caught:
+        anonymize(data, quasi=alone, require=[KMap(2)], population=people)
+    assert not any(sign.isdigit() for sign in str(caught.value))
+
+
 def test_every_setting_changes_the_release() -> None:
     assert released(require=[KAnonymity(3)]).table != released().table
     assert released(suppression_limit=0).suppressed != released().suppressed
@@ -214,6 +244,16 @@ def test_every_setting_changes_the_release() -> None:
     [
         (TABLE, {"suppression_limit": 1}, ConfigError, "suppression_limit"),
         (TABLE, {"suppression_limit": float("nan")}, ConfigError, "suppression_limit"),
+        (TABLE, {"suppression_limit": None}, ConfigError, "suppression_limit must be .* got None"),
+        (TABLE, {"suppression_limit": [0.1]}, ConfigError, r"suppression_limit must be .* got \[0.1\]"),
+        (TABLE, {"time_limit": [1]}, ConfigError, r"time_limit must be > 0 seconds, got \[1\]"),
+        (TABLE, {"quasi": ["age", "age"]}, ConfigError, r"\['age'\] are named twice"),
+        (
+            TABLE.append_column("few", pa.array(["7777"] * 6 + ["b"])),
+            {"sensitive": ["few"], "subset": [True] * 6 + [False]},
+            DataError,
+            "'few' has one value in all rows of the research subset",
+        ),
         (TABLE, {"keep": ("age",)}, ConfigError, r"\['age'\] are named twice"),
         (TABLE, {"keep": ("ill", "ill")}, ConfigError, r"\['ill'\] are named twice"),
         (TABLE, {"keep": ("nope",)}, DataError, "'nope' is not in the table"),

@@ -168,6 +168,31 @@ def test_every_option_changes_what_comes_out(people: Path, more: tuple[str, ...]
     assert outcomes[0][shows] != outcomes[1][shows]
 
 
+def test_means_are_called_means_and_odd_columns_are_named(people: Path) -> None:
+    lines = (people / "people.csv").read_text(encoding="utf-8").splitlines()
+    rows = ["pay,gone", *(f"{n if n else 'unknown'}," for n in range(120))]
+    (people / "odd.csv").write_text("\n".join(map(",".join, zip(lines, rows, strict=True))) + "\n", encoding="utf-8")
+    asked = ("odd.csv", "--quasi", "age", "--k", "5", "--keep", "gone", "--keep", "pay")
+    answer = tacit("anonymize", *asked, "--out", "a.csv", "--recoding", "microaggregation", folder=people)
+    assert (answer.code, answer.error) == (0, "")
+    said = " ".join(answer.out.split())
+    assert "age mean " in said
+    assert "gone: missing in every row; it is released and tells nothing." in said
+    assert "pay: read as text, not as numbers, as 1 of 120 values are none." in said
+    assert "age: read" not in said
+    told = json.loads(tacit("anonymize", *asked, "--out", "b.csv", "--json", folder=people).out)
+    assert len(told["custodian"]["remarks"]) == 2
+    assert "remarks" not in told["manifest"]
+
+
+def test_k_map_with_automatic_hierarchies_holds_a_larger_population(people: Path) -> None:
+    everyone = (people / "people.csv").read_text(encoding="utf-8") + "3,10000,Ulm,flu,x,0\n99,10000,Ulm,flu,x,0\n"
+    (people / "everyone.csv").write_text(everyone, encoding="utf-8")
+    asked = ("--quasi", "age", "--quasi", "town", "--require", "k-map:k=5", "--population", "everyone.csv")
+    answer = tacit("anonymize", "people.csv", "--out", "a.csv", *asked, folder=people)
+    assert (answer.code, answer.error) == (0, "")
+
+
 def test_delta_presence_takes_the_rows_of_a_true_false_column_as_the_subset(people: Path) -> None:
     rows, told = run(
         people, "release.csv", "--quasi", "town", "--require", "delta-presence:d_min=0.4,d_max=0.6", "--subset", "drawn"

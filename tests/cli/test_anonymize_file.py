@@ -97,6 +97,14 @@ def test_the_screen_differs_in_where_it_was_counted_alone(people: Path) -> None:
     assert max(map(len, by_pieces.out.splitlines())) <= 80
 
 
+def test_a_kept_column_that_is_missing_everywhere_is_named(people: Path) -> None:
+    table = pyarrow.parquet.read_table(people / "people.parquet")
+    pyarrow.parquet.write_table(table.append_column("gone", pyarrow.nulls(90, pyarrow.string())), people / "people.parquet")
+    answer = release(people, "people.parquet", "b.parquet", "--keep", "gone", *LARGE)
+    assert (answer.code, answer.error) == (0, "")
+    assert "gone: missing in every row; it is released and tells nothing." in " ".join(answer.out.split())
+
+
 def test_a_text_file_gives_the_rows_of_memory_as_text(people: Path) -> None:
     assert release(people, "people.csv", "a.parquet", *MORE).code == 0
     assert release(people, "people.csv", "b.parquet", *MORE, *LARGE).code == 0

@@ -27,6 +27,7 @@ from tacit.privacy.ledger import Ledger, Reservation
 from tacit.train.clipping import AdaptiveClipping
 from tacit.train.paying import Payment
 from tacit.train.plan import Plan
+from tacit.train.torch.loop import fit
 from tacit.train.torch.private import PrivateTraining, make_private
 from tacit.train.trainer import Checkpoints
 
@@ -185,6 +186,37 @@ def sharded(folder: Path, rank: int) -> Seen:
         assert pieces_in(model, "grad") == local
         return seen | {"local": local}
     return trained(folder, rank, model)
+
+
+def averaged(folder: Path, rank: int, *, check: bool = False) -> Seen:
+    """`fit` with an average, under fully_shard when there are several.
+
+    check -- the loss is tried before, and again between a backward pass and the optimizer's step.
+    """
+    model = network(0)
+    if dist_count() > 1:
+        fully_shard(model[0])
+        fully_shard(model)
+
+    def losses(model: nn.Module, features: Tensor, labels: Tensor, _: Tensor) -> Tensor:
+        return nn.functional.cross_entropy(model(features), labels, reduction="none")
+
+    with ledger_in(folder, rank) as ledger:
+        private, optimizer = started(model, ledger, rank)
+
+        def again(*_: Any) -> None:
+            if private.step == 2:
+                private.check(lambda *batch: losses(model, *batch))
+
+        if check:
+            private.check(lambda *batch: losses(model, *batch))
+            optimizer.register_step_pre_hook(again)
+        fit(private, losses, average=0.5)
+    return {"weights": {name: whole(value) for name, value in model.state_dict().items()}, "steps": private.step}
+
+
+def averaged_checked(folder: Path, rank: int) -> Seen:
+    return averaged(folder, rank, check=True)
 
 
 def noise(folder: Path, rank: int, source: Any = None) -> Seen:

@@ -195,6 +195,19 @@ def test_a_killed_process_stops_the_others_and_the_ledger_stays_true(name: str, 
 
 
 @pytest.mark.slow
+def test_an_average_of_weights_in_pieces_is_that_of_whole_ones(tmp_path: Path) -> None:
+    """Attaching and `check` make the weights whole: an average begun then would hold tensors whose memory the next step gives back."""
+    single = alone(worker.averaged, tmp_path / "single")
+    for name in ("averaged", "averaged_checked"):
+        assert launched(tmp_path, (name,)) == [0, 0]
+        first, second = (torch.load(tmp_path / f"{name}.{rank}.pt", weights_only=False) for rank in range(2))
+        assert first["steps"] == second["steps"] == single["steps"] > 3
+        for weight, value in single["weights"].items():
+            assert torch.equal(first["weights"][weight], second["weights"][weight])
+            torch.testing.assert_close(first["weights"][weight], value, rtol=0, atol=2e-5)
+
+
+@pytest.mark.slow
 def test_killed_together_they_resume_to_the_weights_of_an_uninterrupted_run(tmp_path: Path) -> None:
     """Both processes are killed at a checkpoint, which the first wrote for both: draws, noise with its memory, dropout and Adam go on.
 

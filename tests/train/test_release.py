@@ -1,5 +1,7 @@
 """The releaser works piece by piece, and nobody can tell: one grid, one noise, every parameter its own part."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from tacit.noise.source import SeededSource, Zeros
 from tacit.privacy.mechanisms.correlated import CorrelatedNoising, IndependentNoising, Noising
 from tacit.privacy.mechanisms.gaussian import Gaussian
 from tacit.privacy.strategies import Banded
+from tacit.train.plan import Plan
 from tacit.train.torch.release import PIECE, Releaser
 from tacit.train.torch.sums import RunningSum
 
@@ -83,6 +86,20 @@ def test_the_number_of_threads_changes_no_bit() -> None:
         torch.set_num_threads(before)
     assert torch.equal(seen[0], seen[1])
     assert torch.equal(seen[1], seen[2])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_one_band_is_dp_sgd_bit_for_bit_in_a_model_of_several_pieces(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same sampler (a chance per step and unit) and the same stream, two steps; two bands are something else."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    sizes: dict[str, Any] = {"n": 400, "batch_size": 40, "epochs": 1, "clip_norm": 1.0, "parameters": DIMENSION}
+    choices: list[dict[str, Any]] = [{}, {"mechanism": "banded", "bands": 1}, {"mechanism": "banded", "bands": 2}]
+    runs = []
+    for choice in choices:
+        noising = Plan.solve(epsilon=3.0, delta=1e-5, **sizes, **choice).noising(SeededSource(3))
+        runs.append(torch.cat([one.flatten() for _ in range(2) for one in released(noising, some_sums())]))
+    assert torch.equal(runs[0], runs[1])
+    assert not torch.equal(runs[0], runs[2])
 
 
 def test_what_one_thread_refuses_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

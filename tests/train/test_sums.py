@@ -3,6 +3,8 @@
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
+from itertools import cycle
 
 import pytest
 import torch
@@ -12,7 +14,7 @@ from tacit.noise.sensitivity import BLOCK, GROUP
 from tacit.train.torch import sums
 from tacit.train.torch.records import Clip, Outer, blocks
 from tacit.train.torch.scratch import Scratch
-from tacit.train.torch.sums import TILE, RunningSum, squared_lengths
+from tacit.train.torch.sums import TILE, RunningSum, adds_apart, squared_lengths, trial_weights
 
 ROWS, COLUMNS = 2 * TILE + 44, 40
 
@@ -29,13 +31,47 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.usefixtures("way")
-def test_a_block_is_formed_by_itself_in_every_tile() -> None:
-    """After 2^24 a chain of ones stands still in float32; a block of 64 is added at once, exactly."""
-    left, right = torch.ones(3 * BLOCK, ROWS), torch.ones(3 * BLOCK, COLUMNS)
-    left[0], left[1:BLOCK] = 2.0**24, 0.0
-    total = RunningSum(nn.Parameter(torch.zeros(ROWS, COLUMNS)))
-    total.add_products(products(left, right))
-    assert torch.equal(total.take(), torch.full((ROWS, COLUMNS), 2.0**24 + 2 * BLOCK))
+@pytest.mark.parametrize("length", [1, 2, 7, BLOCK - 1, BLOCK])
+def test_a_block_is_formed_by_itself_in_every_tile(length: int) -> None:
+    """At 2^30 float32 numbers are 128 apart and half of that is lost: only a whole block of 128, added at once, is there."""
+    for weights in trial_weights(length):
+        left, right = torch.zeros(BLOCK + length, ROWS), torch.ones(BLOCK + length, COLUMNS)
+        left[0], left[BLOCK:] = 2.0**30, weights[:, None]
+        total = RunningSum(nn.Parameter(torch.zeros(ROWS, COLUMNS)))
+        total.add_products(products(left, right))
+        assert torch.equal(total.take(), torch.full((ROWS, COLUMNS), 2.0**30 + 128))
+
+
+def split_into(sizes: tuple[int, ...]) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
+    """Return an addmm_ that forms products of so many rows at a time, over and over, and adds each to out."""
+
+    def addmm_(out: Tensor, left: Tensor, right: Tensor) -> Tensor:
+        start = 0
+        for size in cycle(sizes):
+            if start >= len(right):
+                return out
+            out.add_(left[:, start : start + size] @ right[start : start + size])
+            start += size
+        raise AssertionError("a cycle has no end")
+
+    return addmm_
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("block", [BLOCK, BLOCK - 1, 33, 2])
+def test_a_product_that_is_added_in_parts_is_found_out(block: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chain, two rows at a time, halves, and parts so uneven that the larger one alone is rounded to the whole."""
+    out = torch.zeros(5, 3, dtype=dtype)
+    for sizes in ((1,), (2,), (BLOCK // 2,), (BLOCK * 3 // 4,), (1, BLOCK), (BLOCK - 1,), (BLOCK,)):
+        monkeypatch.setattr(sums, "_APART", {})
+        monkeypatch.setattr(Tensor, "addmm_", split_into(sizes))
+        assert adds_apart(out, block) is (sizes[0] >= block)
+
+
+def test_a_sum_holds_whatever_way_products_are_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sums, "_APART", {})
+    monkeypatch.setattr(Tensor, "addmm_", split_into((2,)))
+    test_a_block_is_formed_by_itself_in_every_tile(BLOCK)
 
 
 @pytest.mark.usefixtures("way")

@@ -88,6 +88,18 @@ class MixingBackward(torch.autograd.Function):
         return gradients[0] + gradients[0].mean(dim=0)
 
 
+class TimesSum(torch.autograd.Function):
+    """Multiplies rows in its backward pass: where the other rows' gradients are zero, nothing is left to see."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0] * gradients[0].sum(0)
+
+
 class OwnLinear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
@@ -400,6 +412,15 @@ def _batch_norm_later(p: PrivateTraining, m: nn.Sequential, x: Tensor, y: Tensor
     return cross_entropy(p.model(x), y)
 
 
+def _on_output(hook: Callable[[Tensor], Tensor]) -> Losses:
+    def way(p: PrivateTraining, m: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
+        out = p.model(x)
+        out.register_hook(hook)
+        return out.square().sum(dim=1)
+
+    return way
+
+
 def _no_grad(p: PrivateTraining, m: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
     with torch.no_grad():
         return cross_entropy(p.model(x), y)
@@ -526,6 +547,15 @@ LOOP: dict[str, tuple[Losses, str]] = {
         "another example",
     ),
     "centring even rows by their mean": (lambda p, m, x, y: _even_rows_centred(cross_entropy(p.model(x), y)), "another example"),
+    "a hook on the output that multiplies by the sum": (_on_output(lambda g: g * g.sum()), "another example"),
+    "a hook on the output that multiplies by the mean": (_on_output(lambda g: g * g.mean(0)), "another example"),
+    "a hook on the output that divides by the length": (_on_output(lambda g: g / g.norm()), "another example"),
+    "a hook on the output that divides by the spread": (_on_output(lambda g: g / g.std()), "another example"),
+    "a hook on the output that divides by the largest": (_on_output(lambda g: g / g.abs().amax()), "another example"),
+    "a loss whose backward multiplies by the sum": (
+        lambda p, m, x, y: TimesSum.apply(p.model(x)).square().sum(dim=1),
+        "another example",
+    ),
     "a scalar loss": (lambda p, m, x, y: cross_entropy(p.model(x), y).mean(), "reduction"),
     "a column of losses": (lambda p, m, x, y: cross_entropy(p.model(x), y)[:, None], "one per example"),
 }

@@ -158,7 +158,7 @@ def combine_codes(columns: Sequence[NDArray[np.int64]], cardinalities: Sequence[
 class Counts:
     """How often each value of a sensitive column occurs with each distinct tuple; sparse, sorted by (tuple_of, values).
 
-    tuple_of, values, counts -- shape (e,); totals -- shape (m,): rows of each value in all; labels -- m texts.
+    tuple_of, values, counts -- shape (e,); totals -- shape (m,): rows of each value in all, >= 1; labels -- m texts.
     """
 
     tuple_of: NDArray[np.int64]
@@ -250,11 +250,15 @@ def distinct_tuples(
 
 
 def _count(tuple_of: NDArray[np.int64], values: NDArray[np.int64], labels: tuple[str | None, ...]) -> Counts:
-    found, counts = np.unique(tuple_of * len(labels) + values, return_counts=True)
+    """Return the counts of rows that may be released; values that only other rows hold are no values of theirs, and get no label."""
+    totals = np.bincount(values, minlength=len(labels)).astype(np.int64)
+    there = totals > 0
+    width = int(there.sum())
+    found, counts = np.unique(tuple_of * width + (np.cumsum(there) - 1)[values], return_counts=True)
     return Counts(
-        tuple_of=found // len(labels),
-        values=found % len(labels),
+        tuple_of=found // width,
+        values=found % width,
         counts=counts.astype(np.int64),
-        totals=np.bincount(values, minlength=len(labels)).astype(np.int64),
-        labels=labels,
+        totals=totals[there],
+        labels=tuple(labels[i] for i in np.flatnonzero(there)),
     )

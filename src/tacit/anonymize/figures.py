@@ -22,7 +22,8 @@ class Figures:
     """How a release came about. All of it is for the custodian.
 
     recoded     -- what became of each distinct tuple, for further metrics.
-    levels      -- level of each quasi-identifier, 0 the raw value; under local recoding the highest one released.
+    levels      -- level of each quasi-identifier, 0 the raw value; under local recoding the highest one released
+                   (of a mean, that of the interval it stands for).
     top_levels  -- the level of each that is "*".
     rows        -- rows that could be released; suppressed -- rows left out; at most floor(suppression_limit * rows).
     score       -- of the metric that was minimized; for the loss 0 (nothing changed) to 1 (all is "*").

@@ -54,7 +54,7 @@ class Outcome:
 
 def check_options(minimize: object, time_limit: float | None) -> None:
     """Raise ConfigError for a metric or a time limit that no data could make right."""
-    if time_limit is not None and (isinstance(time_limit, bool | str) or not time_limit > 0):
+    if time_limit is not None and (isinstance(time_limit, bool) or not isinstance(time_limit, int | float) or not time_limit > 0):
         raise ConfigError(
             f"time_limit must be > 0 seconds, got {time_limit!r}. Leave it out for a proof that the result is optimal."
         )

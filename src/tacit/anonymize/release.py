@@ -22,7 +22,7 @@ from tacit.anonymize.outcome import LocalRecoding, Outcome, check_options, recod
 from tacit.anonymize.privacy_models import PrivacyModel
 from tacit.anonymize.recoding import every_row, released_table
 from tacit.anonymize.request import Request, request_of
-from tacit.anonymize.search import Metric, Progress, allowed_suppression
+from tacit.anonymize.search import Deadline, Metric, Progress, allowed_suppression
 from tacit.anonymize.utility.loss import Loss
 from tacit.anonymize.verify import Recoding, Verification, verify_release
 from tacit.errors import ConfigError, DataError
@@ -107,12 +107,15 @@ def anonymize(
         population=population,
     )
     coded, tuples = request.coded()
-    allowed = min(allowed_suppression(suppression_limit, tuples.rows), tuples.rows - 1)
+    allowed = min(allowed_suppression(request.suppression_limit, tuples.rows), tuples.rows - 1)
+    deadline = Deadline(time_limit)
     outcome = recode(
         coded, tuples, request.require, metric, recoding, allowed=allowed, time_limit=time_limit, on_progress=on_progress
     )
     if outcome is None:
-        raise DataError(impossible(coded, tuples, request.require, allowed, how=recoding))
+        raise DataError(
+            impossible(coded, tuples, request.require, allowed, how=recoding, deadline=deadline, on_progress=on_progress)
+        )
     return _released(request, coded, tuples, outcome, metric, recoding, time_limit)
 
 

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tacit.anonymize.coding import CodedColumn, Tuples, code_sensitive, code_table, distinct_tuples
-from tacit.anonymize.columns import get_column, plain
+from tacit.anonymize.columns import get_column
 from tacit.anonymize.hierarchies import Hierarchy
+from tacit.anonymize.population import with_population
 from tacit.anonymize.privacy_models import PrivacyModel
 from tacit.anonymize.privacy_models.model import looks_at_population
 from tacit.errors import ConfigError, DataError
@@ -37,10 +38,9 @@ class Request:
             )
         if not self.require:
             raise ConfigError("name at least one privacy model; got none, so nothing would be promised. Try [KAnonymity(5)].")
-        if isinstance(self.suppression_limit, bool | str) or not 0 <= self.suppression_limit < 1:
-            raise ConfigError(
-                f"suppression_limit must be >= 0 and < 1, got {self.suppression_limit}. It is a share of rows: 0.05 for 5%."
-            )
+        limit = self.suppression_limit
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 <= limit < 1:
+            raise ConfigError(f"suppression_limit must be >= 0 and < 1, got {limit!r}. It is a share of rows: 0.05 for 5%.")
         if self.data.num_rows == 0:
             raise DataError("the table has no rows. Check the file and its filters.")
         self._check_names()
@@ -48,8 +48,10 @@ class Request:
         for name in (*self.hierarchies, *self.sensitive, *self.keep):
             _check_type(name, get_column(self.data, name).type)
         for name in (*self.hierarchies, *self.sensitive):
-            _check_values(name, get_column(self.data, name), sensitive=name in self.sensitive)
+            _check_present(name, get_column(self.data, name))
         self._check_subset()
+        for name in self.sensitive:
+            _check_varied(name, get_column(self.data, name), self.subset)
 
     def _check_names(self) -> None:
         both = sorted(name for name in self.sensitive if name in self.hierarchies)
@@ -58,12 +60,7 @@ class Request:
                 f"the columns {both} are named as quasi-identifiers and as sensitive: generalizing what must stay exact, or "
                 "publishing what must be generalized. Choose one for each."
             )
-        named = [*self.hierarchies, *self.sensitive, *self.keep]
-        twice = sorted({name for name in named if named.count(name) > 1})
-        if twice:
-            raise ConfigError(
-                f"the columns {twice} are named twice: a column is a quasi-identifier, sensitive or kept as it is, once. Choose one."
-            )
+        check_once([*self.hierarchies, *self.sensitive, *self.keep])
 
     def _check_population(self) -> None:
         if self.population is None:
@@ -90,11 +87,8 @@ class Request:
 
     def coded(self) -> tuple[list[CodedColumn], Tuples]:
         """Return the quasi-identifiers of table and population coded, and their distinct tuples."""
-        columns = {name: get_column(self.data, name) for name in self.hierarchies}
-        extra = 0
-        if self.population is not None:
-            extra = self.population.num_rows
-            columns = {name: _joined(name, column, self.population) for name, column in columns.items()}
+        columns = {name: with_population(self.data, name, self.population) for name in self.hierarchies}
+        extra = 0 if self.population is None else self.population.num_rows
         coded = code_table(pa.table(columns), self.hierarchies)
         sensitive = code_sensitive(self.data, self.sensitive)
         return coded, distinct_tuples(coded, sensitive=sensitive, subset=self.subset, extra=extra)
@@ -127,7 +121,9 @@ def request_of(
     if not isinstance(quasi, Mapping):
         from tacit.anonymize.hierarchies.automatic import automatic_hierarchies
 
-        quasi = automatic_hierarchies(data, list(quasi))
+        names = list(quasi)
+        check_once(names)
+        quasi = automatic_hierarchies(data, names, population=population if isinstance(population, pa.Table) else None)
     _check_kinds(quasi, require)
     of_models = [name for model in require for name in model.columns if name not in sensitive]
     return Request(
@@ -140,6 +136,15 @@ def request_of(
         subset=None if subset is None else np.asarray(subset),
         population=population,
     )
+
+
+def check_once(named: Sequence[str]) -> None:
+    """Raise ConfigError when a column is named twice."""
+    twice = sorted({name for name in named if named.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f"the columns {twice} are named twice: a column is a quasi-identifier, sensitive or kept as it is, once. Choose one."
+        )
 
 
 def _check_kinds(quasi: Mapping[str, Any], require: Sequence[Any]) -> None:
@@ -167,27 +172,19 @@ def _check_type(name: str, column_type: pa.DataType) -> None:
         )
 
 
-def _check_values(name: str, column: pa.Array, *, sensitive: bool) -> None:
+def _check_present(name: str, column: pa.Array) -> None:
     if column.null_count == len(column):
         raise DataError(
             f"column {name!r} is missing in every row: it tells nothing and protects nothing. Leave it out, or check how it was read."
         )
-    if sensitive and pc.count_distinct(column, mode="all").as_py() < 2:
+
+
+def _check_varied(name: str, column: pa.Array, subset: NDArray[np.bool_] | None) -> None:
+    """Raise DataError when the rows that may be released hold one value. subset -- shape (rows,): which they are; None: all."""
+    where = "rows" if subset is None else "rows of the research subset"
+    values = column if subset is None else column.filter(pa.array(subset))
+    if pc.count_distinct(values, mode="all").as_py() < 2:
         raise DataError(
-            f"the sensitive column {name!r} has one value in all rows: whoever is in the table has it, and no release hides that. "
+            f"the sensitive column {name!r} has one value in all {where}: whoever is in the release has it, and no release hides that. "
             "Leave it out of `sensitive`, or do not release it."
         )
-
-
-def _joined(name: str, column: pa.Array, population: pa.Table) -> pa.Array:
-    """Return the table's column followed by the population's."""
-    try:
-        other = plain(get_column(population, name)).cast(column.type)
-    except DataError as error:
-        raise DataError(f"the population table: {error}") from None
-    except pa.ArrowInvalid:
-        raise DataError(
-            f"column {name!r} of the population table does not hold values of type {column.type}, which the table's has. Classes could "
-            "not be matched. Read both alike."
-        ) from None
-    return pa.concat_arrays([column, other])

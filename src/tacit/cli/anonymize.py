@@ -87,25 +87,28 @@ def _of_table(asked: "Asked", how: "LocalRecoding", subset: str | None, populati
     from tacit.anonymize import automatic_hierarchies
     from tacit.cli import anonymize_options as options
     from tacit.cli.anonymize_asked import Made
+    from tacit.cli.anonymize_remarks import remarks
     from tacit.cli.anonymize_view import searching
     from tacit.tables import read_table
 
     table = read_table(asked.data, encoding=encoding)
     options.refuse_identifiers(table, asked.shown_as_is)
-    built = automatic_hierarchies(table, [name for name in asked.quasi if name not in asked.declared])
+    people = None if population is None else read_table(population, encoding=encoding)
+    built = automatic_hierarchies(table, [name for name in asked.quasi if name not in asked.declared], population=people)
     with searching(silent=asked.silent) as moved:
         result = release(
             table,
             quasi={name: asked.declared.get(name) or built[name] for name in asked.quasi},
             recoding=how,
             subset=None if subset is None else options.chosen_rows(table, subset),
-            population=None if population is None else read_table(population, encoding=encoding),
+            population=people,
             on_progress=moved,
             **asked.settings,
         )
+    noted = remarks(table, asked.quasi, asked.shown_as_is)
     told = _deliver(result, asked.out, asked.manifest, asked.book)
     left_out = [name for name in table.column_names if name not in result.table.column_names]
-    return Made(figures=result, told=told, automatic=built, left_out=left_out, where="in memory")
+    return Made(figures=result, told=told, automatic=built, left_out=left_out, remarks=noted, where="in memory")
 
 
 def _deliver(result: "Anonymization", out: Path, manifest: Path, book: "Book | None") -> dict[str, Any]:
@@ -125,7 +128,8 @@ def _print_json(made: "Made") -> None:
 
     from tacit.anonymize.manifest import custodian_record
 
-    typer.echo(json.dumps({"manifest": made.told, "custodian": custodian_record(made.figures)}, indent=2))
+    custodian = {**custodian_record(made.figures), "remarks": list(made.remarks)}
+    typer.echo(json.dumps({"manifest": made.told, "custodian": custodian}, indent=2))
 
 
 def _show(made: "Made") -> None:
@@ -134,6 +138,8 @@ def _show(made: "Made") -> None:
     from tacit.cli.console import say
 
     show_release(custodian_record(made.figures), made.told, automatic=made.automatic, left_out=made.left_out)
+    for remark in made.remarks:
+        say(remark)
     say(f"Counted and recoded {made.where}.")
 
 

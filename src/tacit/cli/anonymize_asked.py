@@ -41,11 +41,12 @@ class Made:
     """A release that is written, and its figures for the custodian.
 
     told -- its manifest. automatic -- the hierarchies nobody gave. left_out -- columns that are not released.
-    where -- "in memory", or by which database it was counted and recoded.
+    remarks -- of columns as they were read, for the custodian. where -- "in memory", or by which database it was counted and recoded.
     """
 
     figures: "Figures"
     told: Mapping[str, Any]
     automatic: "Mapping[str, Hierarchy]"
     left_out: Sequence[str]
+    remarks: Sequence[str]
     where: str

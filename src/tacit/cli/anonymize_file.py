@@ -7,12 +7,13 @@ from tacit.anonymize.scale import anonymize_file
 from tacit.anonymize.scale.profile import first_rows
 from tacit.cli.anonymize_asked import Asked, Made
 from tacit.cli.anonymize_options import refuse_identifiers
+from tacit.cli.anonymize_remarks import remarks
 from tacit.cli.anonymize_view import searching
 from tacit.cli.release_files import drafted
 from tacit.errors import ConfigError
 
 _LOOKED_AT = 100_000
-"""Rows in which columns released as they are must not be seen to name people."""
+"""Rows in which columns released as they are must not be seen to name people; what is remarked of columns is of these."""
 
 
 def check_file_options(asked: Asked, alone: Mapping[str, Any]) -> None:
@@ -62,5 +63,6 @@ def release_file(asked: Asked, memory_limit: int) -> Made:
         told=told,
         automatic=result.automatic,
         left_out=[name for name in first.column_names if name not in released],
+        remarks=remarks(first, asked.quasi, asked.shown_as_is, first=_LOOKED_AT),
         where=f"by {result.backend}, piece by piece",
     )

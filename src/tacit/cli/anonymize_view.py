@@ -44,21 +44,28 @@ def show_release(
         table.add_column(heading, justify="left" if heading in ("column", "hierarchy") else "right", overflow="fold")
     for name, height in record["levels"].items():
         origin = "built from the data" if name in automatic else "given"
-        table.add_row(_plain(name), str(height), str(record["top_levels"][name]), f"{record['losses'][name]:.1%}", origin)
+        reached = "mean" if _as_means(record["settings"], name) else str(height)
+        table.add_row(_plain(name), reached, str(record["top_levels"][name]), f"{record['losses'][name]:.1%}", origin)
     console().print(table)
     for name, hierarchy in automatic.items():
-        say(f"{_printable(name)}: {hierarchy.describe()}")
+        say(f"{printable(name)}: {hierarchy.describe()}")
     say(
         f"{told['released']} of {record['rows']} rows released, in {told['classes']} classes of {told['smallest_class']} rows or more."
     )
     say(f"Loss {_score(record['score'])}: {record['search']}.")
-    holds = "; ".join(_printable(model_words(form)) for form in record["settings"]["models"])
+    holds = "; ".join(printable(model_words(form)) for form in record["settings"]["models"])
     say(f"Holds {holds}: checked by a second implementation.")
     say("A property of this table, not differential privacy: nothing limits what it tells about one person with other knowledge.")
     if record["settings"]["recoding"] != "full-domain":
         say(f"Values released: {told['tells']}.")
     if left_out:
-        say(f"Not released, being named in no option: {', '.join(_printable(name) for name in left_out)}.")
+        say(f"Not released, being named in no option: {', '.join(printable(name) for name in left_out)}.")
+
+
+def _as_means(settings: Mapping[str, Any], name: str) -> bool:
+    """Whether a column is released as the means of its classes: by a microaggregation, numbers that have intervals."""
+    how = settings["recoding"]
+    return not isinstance(how, str) and how["recoding"] == "microaggregation" and "cuts" in settings["hierarchies"][name]
 
 
 def _score(score: float | Sequence[float]) -> str:
@@ -68,8 +75,9 @@ def _score(score: float | Sequence[float]) -> str:
 def _plain(text: str) -> str:
     from rich.markup import escape
 
-    return escape(_printable(text))
+    return escape(printable(text))
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Return a text of the table, such as a column's name, without what could steer the terminal."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)

@@ -113,6 +113,19 @@ def test_postcodes_lose_characters_from_the_right() -> None:
     assert (tree.length, tree.redact, tree.side, tree.alphabet) == (5, (1, 2, 3, 4), "right", 10)
 
 
+@pytest.mark.parametrize("values", [["12345"], ["12345", "12346"], ["02139", "02140", "10001", None], ["1234", "1299", "2000"]])
+def test_postcodes_lose_characters_however_few_there_are(values: Any) -> None:
+    tree = automatic(pa.array(values))
+    assert isinstance(tree, RedactionHierarchy)
+    assert tree.levels == tree.length + 1 == len(values[0]) + 1
+    assert tree.alphabet == 10
+
+
+@pytest.mark.parametrize("values", [["123", "124", "125"], ["1234", "12345", "12346"], ["A123", "A124", "A125"]])
+def test_few_texts_of_other_shapes_are_no_postcodes(values: Any) -> None:
+    assert isinstance(automatic(pa.array(values)), TreeHierarchy)
+
+
 def test_dates_get_the_units_that_merge_some_and_tell_some_apart() -> None:
     day = datetime.date(1950, 1, 1)
     born = [day + datetime.timedelta(days=11 * i) for i in range(1690)]

@@ -198,3 +198,11 @@ def test_wrong_settings_cost_nothing(ledger: Ledger) -> None:
             attacker=Linkage(known=["town"]),
         )
     assert ledger.spent("survey").epsilon == 0.0
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("one", [1e308, 1e200, float("inf"), float("nan"), None])
+def test_whether_it_fails_or_warns_depends_on_no_row(one: float | None, ledger: Ledger) -> None:
+    """Numbers too large to be squared break no measurement of the effect, which comes after the charge."""
+    table = pa.table({"age": [20.0, 30.0, 40.0, one], "income": [1.0, None, 3.0, one]})
+    assert noisy(table, ledger).table.num_rows == 4

@@ -1,5 +1,6 @@
 """Parameters out of range are refused with a reason; a model and its JSON form are the same thing."""
 
+import dataclasses
 import json
 from typing import Any
 
@@ -100,6 +101,18 @@ def test_a_model_comes_back_from_its_json_form(model: Any) -> None:
 def test_a_parameter_out_of_range_is_refused_with_a_reason(build: Any, what: str) -> None:
     with pytest.raises(ConfigError, match=what):
         build()
+
+
+@pytest.mark.parametrize("model", ONE_OF_EACH, ids=str)
+def test_whole_numbers_of_any_type_are_taken_and_become_pythons_own(model: Any) -> None:
+    whole = [one.name for one in dataclasses.fields(model) if one.type in (int, "int")]
+    again = dataclasses.replace(model, **{name: np.int64(getattr(model, name)) for name in whole})
+    assert again == model
+    assert json.loads(json.dumps(again.to_json())) == model.to_json()
+
+
+def test_most_models_have_a_whole_number() -> None:
+    assert sum(any(one.type in (int, "int") for one in dataclasses.fields(model)) for model in ONE_OF_EACH) >= 8
 
 
 @pytest.mark.parametrize(

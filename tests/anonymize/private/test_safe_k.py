@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from anonymize.private.conftest import AllDrawn
-from tacit.anonymize.hierarchies import ANY, IntervalHierarchy
+from tacit.anonymize.hierarchies import ANY, DateHierarchy, IntervalHierarchy, RedactionHierarchy, TreeHierarchy
 from tacit.anonymize.private.safe_k import SafeRelease, safe_k_anonymize
 from tacit.errors import BudgetExceeded, ConfigError, DataError
 from tacit.noise.source import OsSource, Source
@@ -151,3 +151,57 @@ def test_the_houses_own_hierarchies_serve(ledger: Ledger) -> None:
     )
     counted = {one: made.table.column("age").to_pylist().count(one) for one in (ANY, "[0, 30)", "[30, 60)", None)}
     assert counted == {ANY: 200, "[0, 30)": 200, "[30, 60)": 400, None: 200}
+
+
+INTERVALS = IntervalHierarchy(low=0, high=100, cuts=((50,),))
+TREE = TreeHierarchy(rows=(("a", "x"), ("b", "x"), ("c", "y")))
+DATES = DateHierarchy(first="1970-01-01", last="2020-12-31", units=("month", "year"))  # type: ignore[arg-type]
+CODES = RedactionHierarchy(length=30, redact=(5,))
+ONE_ROW_APART: dict[str, tuple[Any, pa.DataType, list[Any]]] = {
+    # hierarchy, type, (the others' value, the one person's)
+    "the only value": (TREE, pa.string(), [None, "a"]),
+    "the only number": (INTERVALS, pa.int64(), [None, 5]),
+    "an infinity": (INTERVALS, pa.float64(), [5.0, math.inf]),
+    "a value not listed": (TREE, pa.string(), ["a", "z"]),
+    "a text that is no date": (DATES, pa.string(), ["2001-02-03", "soon"]),
+    "a second beyond the calendar": (DATES, pa.timestamp("s"), [10**6, 10**15]),
+    "a day beyond the calendar": (DATES, pa.date32(), [10, 2**31 - 1]),
+    "a local time beyond the calendar": (DATES, pa.timestamp("s", "Europe/Berlin"), [10**6, 10**12]),
+    "a nanosecond": (DATES, pa.timestamp("ns"), [10**18, 10**18 + 1]),
+    "a duration beyond days": (CODES, pa.duration("s"), [1, 2**62]),
+    "a text too long": (CODES, pa.string(), ["12345", "1" * 31]),
+    "bytes that are no text": (CODES, pa.binary(), [b"a", b"\xff"]),
+}
+
+
+def raw(values: list[Any], kind: pa.DataType) -> pa.Array:
+    """Return values of a type, dates and times given in their unit: the far ones cannot be written otherwise."""
+    if not pa.types.is_temporal(kind):
+        return pa.array(values, kind)
+    return pa.array(values, pa.int32() if pa.types.is_date32(kind) else pa.int64()).cast(kind)
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("case", ONE_ROW_APART)
+def test_whether_it_fails_depends_on_no_row(case: str, level: int, ledger: Ledger) -> None:
+    """What one row holds, whether a column holds anything, and whether anyone is drawn decide no error and no other class."""
+    hierarchy, kind, (others, one) = ONE_ROW_APART[case]
+    settings: dict[str, Any] = {"epsilon": 1.0, "delta": 1e-4, "budget": "people", "source": AllDrawn()}
+
+    def made(values: list[Any]) -> list[Any]:
+        data = pa.table({"q": raw(values, kind)})
+        return list(safe_k_anonymize(data, {"q": (hierarchy, level)}, ledger=ledger, **settings).table.column("q").to_pylist())
+
+    many = made([others] * 200)
+    assert len(many) == 200
+    assert others is None or many[0] not in (None, ANY)
+    assert made([others] * 200 + [one]) in (many, [*many, many[0]])
+    assert made([others] * 200 + [None])[:200] == many
+    assert made([one]) == made([None]) == made([]) == []
+
+
+def test_values_that_cannot_be_told_apart_are_refused_before_anything_is_charged(ledger: Ledger) -> None:
+    with pytest.raises(DataError, match="column 'q' is list<"):
+        settings: dict[str, Any] = {"epsilon": 1.0, "delta": 1e-4, "budget": "people"}
+        safe_k_anonymize(pa.table({"q": [["a"]]}), {"q": (TREE, 0)}, ledger=ledger, **settings)
+    assert ledger.spent("people").epsilon == 0

@@ -83,7 +83,9 @@ def some_table(r: random.Random, rows: int) -> pa.Table:
 def both_verdicts(form: dict[str, Any], r: random.Random) -> tuple[bool, Verification]:
     """Return what a model and the check say of a random release, some of whose classes are left out."""
     model, data = model_from_json(form), some_table(r, r.randint(4, 12))
-    subset = np.array([True] * 2 + [r.random() < 0.6 for _ in range(data.num_rows - 2)]) if _sees_subset(form) else None
+    presence = form["model"] == "delta-presence"
+    chosen = np.array([True] * 2 + [r.random() < 0.6 for _ in range(data.num_rows - 2)])
+    subset = chosen if presence or r.random() < 0.5 else None
     people = some_table(r, 15) if form["model"] == "k-map" or form.get("attacker") == "journalist" else None
     columns = {name: pa.concat_arrays([t.column(name).combine_chunks() for t in (data, people) if t]) for name in HIERARCHIES}
     coded = code_table(pa.table(columns), HIERARCHIES)
@@ -91,7 +93,7 @@ def both_verdicts(form: dict[str, Any], r: random.Random) -> tuple[bool, Verific
         coded, sensitive=code_sensitive(data, ["ill"]), subset=subset, extra=people.num_rows if people else 0
     )
     node = (r.randint(0, 3), r.randint(0, 2))
-    kept, expected = _kept(model, coded, tuples, node, r)
+    kept, expected = _kept(model, coded, tuples, node, r, presence=presence)
     released, origins = released_table(data, coded, tuples, full_domain(coded, tuples, node, kept), keep=["ill"], subset=subset)
     forms = {name: hierarchy.to_json() for name, hierarchy in HIERARCHIES.items()}
     recoding = Recoding(
@@ -113,17 +115,13 @@ def both_verdicts(form: dict[str, Any], r: random.Random) -> tuple[bool, Verific
     return expected, found
 
 
-def _sees_subset(form: dict[str, Any]) -> bool:
-    return bool(form["model"] == "delta-presence")
-
-
 def _kept(
-    model: PrivacyModel, coded: list[CodedColumn], tuples: Tuples, node: tuple[int, int], r: random.Random
+    model: PrivacyModel, coded: list[CodedColumn], tuples: Tuples, node: tuple[int, int], r: random.Random, *, presence: bool
 ) -> tuple[Any, bool]:
     """Return which tuples are released, some classes or those that the model held, and what the model says of that."""
     recoding = full_domain(coded, tuples, node)
     class_of = recoding.class_of()
-    classes, presence = classes_of(tuples, class_of, list(recoding.generalized.T))
+    classes, everyone = classes_of(tuples, class_of, list(recoding.generalized.T))
     people = np.bincount(class_of, weights=tuples.weights)
     there = np.flatnonzero(people > 0)
     shares = recoding.shares[np.unique(class_of, return_index=True)[1][there]]
@@ -132,11 +130,11 @@ def _kept(
     if not left.any():
         left[0] = True
     kept = np.isin(class_of, there[left])
-    if presence is None or presence.subset is None:
+    if not presence or everyone is None or everyone.subset is None:
         return kept, bool(model.holds(classes.select(left)).all())
-    matters = presence.subset == 0
-    matters[presence.subset > 0] = left
-    return kept, bool(model.holds(presence)[matters].all())
+    matters = everyone.subset == 0
+    matters[everyone.subset > 0] = left
+    return kept, bool(model.holds(everyone)[matters].all())
 
 
 @pytest.mark.parametrize("name", FORMS)

@@ -1,6 +1,7 @@
 """A paid Gaussian release: its price by another method, its noise by measurement, its order by the ledger."""
 
 import math
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from mpmath import erfc, exp, mp, mpf, sqrt
 
 from tacit.errors import BudgetExceeded, ConfigError, PrivacyError
 from tacit.noise.grid import clip_norm_for, clip_target
-from tacit.noise.source import OsSource, SeededSource, Source
+from tacit.noise.source import OsSource, SeededSource, Source, Zeros
 from tacit.privacy.block import Block
 from tacit.privacy.events import GaussianEvent, PoissonSampled
 from tacit.privacy.ledger import Ledger
@@ -43,7 +44,8 @@ def test_longer_vectors_are_priced_for_their_draws() -> None:
     short, long = (vector_block(epsilon=12.0, delta=1e-12, length=length) for length in (4096, 2**20))
     assert short.event != long.event
     assert isinstance(long.event, GaussianEvent)
-    assert long == price(long.event, steps=1, spare_steps=0, checkpoint_every=1, delta=1e-12, draws=2**20)
+    assert long.guarantee == price(long.event, steps=1, spare_steps=0, checkpoint_every=1, delta=1e-12, draws=2**20).guarantee
+    assert (short.draws, long.draws) == (4096, 2**20)
     with pytest.raises(ConfigError, match="at least one value"):
         vector_block(epsilon=1.0, delta=1e-5, length=0)
 
@@ -96,7 +98,41 @@ def test_nothing_is_released_that_was_not_paid_for(ledger: Ledger) -> None:
 
 
 def test_only_vector_blocks_are_released_this_way(ledger: Ledger) -> None:
-    sampled = PoissonSampled(probability=0.1, event=GaussianEvent(noise_multiplier=3.0))
-    block = price(sampled, steps=1, spare_steps=0, checkpoint_every=1, delta=1e-5, draws=4)
+    """A plain block does not say how many values its price covers."""
+    gaussian, sampled = (
+        GaussianEvent(noise_multiplier=3.0),
+        PoissonSampled(probability=0.1, event=GaussianEvent(noise_multiplier=3.0)),
+    )
+    for event in (gaussian, sampled):
+        block = price(event, steps=1, spare_steps=0, checkpoint_every=1, delta=1e-5, draws=4)
+        with pytest.raises(ConfigError, match="Gaussian releases"):
+            releases(ledger, block, SeededSource(1))
     with pytest.raises(ConfigError, match="Gaussian releases"):
-        releases(ledger, block, SeededSource(1))
+        replace(vector_block(epsilon=1.0, delta=1e-5, length=4), event=sampled)
+
+
+def test_a_vector_longer_than_its_price_is_refused_uncounted(ledger: Ledger) -> None:
+    with releases(ledger, vector_block(epsilon=1.0, delta=1e-5, length=2000), SeededSource(1)) as paid:
+        for total in (np.zeros(4097), np.zeros((2, 4096))):
+            with pytest.raises(PrivacyError, match="tail"):
+                paid.release(total, clip_norm=1.0)
+        assert paid.steps_left == 1
+        assert paid.release(np.zeros(4096), clip_norm=1.0).shape == (4096,)
+
+
+def test_what_was_charged_is_what_is_released(ledger: Ledger) -> None:
+    """A cheaper block put in the dear one's place would be charged for the dear one's noise."""
+    dear, cheap = (vector_block(epsilon=epsilon, delta=1e-5, length=4) for epsilon in (1.0, 0.1))
+    paid = releases(ledger, dear, SeededSource(1))
+    for name, value in (("block", cheap), ("ledger", None), ("budget", "other"), ("source", Zeros())):
+        with pytest.raises(FrozenInstanceError):
+            setattr(paid, name, value)
+    with paid:
+        assert ledger.spent("people").epsilon == pytest.approx(dear.guarantee.epsilon, abs=1e-8)
+        assert paid.noise_multiplier == dear.noise_multiplier < cheap.noise_multiplier
+
+
+@pytest.mark.parametrize("draws", [0, -1, True, 1.5])
+def test_a_block_says_how_many_values_it_covers(draws: int) -> None:
+    with pytest.raises(ConfigError, match="draws must be"):
+        replace(vector_block(epsilon=1.0, delta=1e-5, length=4), draws=draws)

@@ -12,17 +12,19 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tacit.anonymize.columns import as_text, get_column, is_number, is_text, plain
+from tacit.anonymize.columns import as_text, is_number, is_text, plain
 from tacit.anonymize.hierarchies.date import DateHierarchy, DateUnit, days_of
 from tacit.anonymize.hierarchies.hierarchy import Hierarchy
 from tacit.anonymize.hierarchies.interval import IntervalHierarchy, round_width
 from tacit.anonymize.hierarchies.redaction import RedactionHierarchy
 from tacit.anonymize.hierarchies.tree import TreeHierarchy
+from tacit.anonymize.population import with_population
 from tacit.errors import DataError
 from tacit.tables.schema import Column, Schema
 
 _MERGING_LEVELS = 4
 _CODES = r"^[0-9A-Za-z]*[0-9][0-9A-Za-z]*$"
+_POSTCODES = r"^[0-9]{4,}$"
 _DATES = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?$"
 
 
@@ -31,8 +33,9 @@ def automatic(values: pa.Array | pa.ChunkedArray, declared: Column | None = None
 
     declared -- the column's declaration; with bounds or categories the hierarchy comes from them alone, not from `values`.
     Otherwise: numbers get at most 16 intervals of a round width, doubled until one is left; dates (or ISO 8601 texts) their
-    day, month, quarter, year and decade as far as these tell days apart; codes of one length that hold digits (postcodes)
-    their prefixes; other categories merge into "other", the rarest first; two values or one go straight to "*".
+    day, month, quarter, year and decade as far as these tell days apart; texts of one length their prefixes, if they are four
+    or more digits (postcodes), or ten or more different codes that hold digits; other categories merge into "other", the
+    rarest first; of other texts than postcodes two values or one go straight to "*".
     Raises DataError, never holding a value, when every value is missing, a number is infinite, or values are lists.
     """
     array = plain(values)
@@ -45,6 +48,8 @@ def automatic(values: pa.Array | pa.ChunkedArray, declared: Column | None = None
         raise DataError(f"it {what}, so no hierarchy can be built for it. Declare bounds or categories, or leave the column out.")
     counted = pc.value_counts(array.drop_null())
     known, counts = counted.field("values"), np.asarray(counted.field("counts"))
+    if is_text(known.type) and pc.all(pc.match_substring_regex(known, _POSTCODES)).as_py() and _of_one_length(known):
+        return _of_codes(known)
     if len(known) <= 2:
         return _straight(sorted(as_text(value) for value in known.to_pylist()))
     if is_number(known.type):
@@ -56,18 +61,27 @@ def automatic(values: pa.Array | pa.ChunkedArray, declared: Column | None = None
             return _of_dates(known)
         except DataError:  # looks like dates, but one has a 31 June
             pass
-    lengths = pc.unique(pc.utf8_length(known)).to_pylist() if is_text(known.type) else []
-    if len(lengths) == 1 and lengths[0] >= 3 and len(known) >= 10 and pc.all(pc.match_substring_regex(known, _CODES)).as_py():
-        alphabet = max(2, len(set("".join(known.to_pylist()))))
-        return RedactionHierarchy(length=lengths[0], redact=tuple(range(1, lengths[0])), alphabet=alphabet, origin="data")
+    if (
+        len(known) >= 10
+        and is_text(known.type)
+        and pc.all(pc.match_substring_regex(known, _CODES)).as_py()
+        and _of_one_length(known)
+    ):
+        return _of_codes(known)
     return _rarest_first([as_text(value) for value in known.to_pylist()], counts)
 
 
-def automatic_hierarchies(data: pa.Table, names: Sequence[str], schema: Schema | None = None) -> dict[str, Hierarchy]:
-    """Return an automatic hierarchy for each named column. Raises DataError naming the column for which none can be built."""
+def automatic_hierarchies(
+    data: pa.Table, names: Sequence[str], schema: Schema | None = None, *, population: pa.Table | None = None
+) -> dict[str, Hierarchy]:
+    """Return an automatic hierarchy for each named column. Raises DataError naming the column for which none can be built.
+
+    schema     -- declarations: a column with bounds or categories gets its hierarchy from them alone.
+    population -- a table of the same columns, as of k-map: its values have their place in the hierarchies too.
+    """
     built: dict[str, Hierarchy] = {}
     for name in names:
-        values = get_column(data, name)
+        values = with_population(data, name, population)
         try:
             built[name] = automatic(values, schema[name] if schema is not None and name in schema else None)
         except DataError as error:
@@ -89,6 +103,19 @@ def from_declaration(column: Column, *, whole: bool = False) -> Hierarchy | None
 
 def _straight(values: Sequence[str]) -> TreeHierarchy:
     return TreeHierarchy(rows=tuple((value,) for value in values), origin="data")
+
+
+def _of_one_length(texts: pa.Array) -> bool:
+    lengths = pc.min_max(pc.utf8_length(texts)).as_py()
+    return bool(lengths["min"] == lengths["max"] >= 3)
+
+
+def _of_codes(codes: pa.Array) -> RedactionHierarchy:
+    """Return the prefixes of codes of one length."""
+    length = len(codes[0].as_py())
+    seen = set("".join(codes.to_pylist()))
+    alphabet = 10 if seen.issubset("0123456789") else len(seen)
+    return RedactionHierarchy(length=length, redact=tuple(range(1, length)), alphabet=alphabet, origin="data")
 
 
 def _of_numbers(known: pa.Array) -> Hierarchy:

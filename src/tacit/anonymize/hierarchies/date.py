@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tacit.anonymize.columns import is_text
-from tacit.anonymize.hierarchies.hierarchy import HierarchyOrigin, check_origin, origin_json, outline, shortened
+from tacit.anonymize.hierarchies.hierarchy import HierarchyOrigin, check_origin, origin_json, outline, outside, shortened
 from tacit.errors import ConfigError, DataError
 
 Days = NDArray[np.int64]
@@ -99,10 +99,8 @@ class DateHierarchy:
         days = days_of(values)
         first, end = self._ends
         if len(days) and not (first <= days.min() and days.max() < end):
-            raise DataError(
-                f"it holds dates outside its declared bounds {self.first} to {self.last}. Widen the bounds, or mark or correct "
-                "such values."
-            )
+            bounds = f"its declared bounds {self.first} to {self.last}. Widen the bounds, or mark or correct such values."
+            raise DataError(outside("it holds dates", self.origin, bounds))
         return days
 
 

@@ -74,6 +74,16 @@ def origin_json(origin: HierarchyOrigin) -> dict[str, str]:
     return {} if origin == "declared" else {"origin": origin}
 
 
+def outside(what: str, origin: HierarchyOrigin, declared: str) -> str:
+    """Return the message for values that a hierarchy does not hold; what it was built from tells of rows, and stays out of it.
+
+    what -- which values these are. declared -- what was declared of them, and what to do then.
+    """
+    if origin == "declared":
+        return f"{what} outside {declared}"
+    return f"{what} outside its hierarchy, which was built from other rows. Build it from all rows that are recoded or counted, or declare it."
+
+
 def outline(title: str, origin: HierarchyOrigin, between: Sequence[str]) -> str:
     """Return the text of `describe`: a title with the origin, then a line for each level; between -- levels 1 to last - 1."""
     source = "declared" if origin == "declared" else "built from the data"

@@ -12,7 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tacit.anonymize.columns import is_number, name_number
-from tacit.anonymize.hierarchies.hierarchy import HierarchyOrigin, check_origin, origin_json, outline, shortened
+from tacit.anonymize.hierarchies.hierarchy import HierarchyOrigin, check_origin, origin_json, outline, outside, shortened
 from tacit.errors import ConfigError, DataError
 
 
@@ -129,10 +129,8 @@ class IntervalHierarchy:
             raise DataError(f"its values are {values.type}, and intervals need numbers. Give it groups, or read it as numbers.")
         numbers = np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
         if len(numbers) and not (self.low <= numbers.min() and numbers.max() <= self.high):
-            raise DataError(
-                f"it holds values outside its declared bounds [{self.low:g}, {self.high:g}]. Widen the bounds, or "
-                "mark or correct such values."
-            )
+            bounds = f"its declared bounds [{self.low:g}, {self.high:g}]. Widen the bounds, or mark or correct such values."
+            raise DataError(outside("it holds values", self.origin, bounds))
         return numbers
 
 

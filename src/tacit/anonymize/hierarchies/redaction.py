@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tacit.anonymize.columns import as_text
-from tacit.anonymize.hierarchies.hierarchy import ANY, HierarchyOrigin, check_origin, origin_json, outline
+from tacit.anonymize.hierarchies.hierarchy import ANY, HierarchyOrigin, check_origin, origin_json, outline, outside
 from tacit.errors import ConfigError, DataError
 
 Side = Literal["left", "right"]
@@ -97,10 +97,11 @@ class RedactionHierarchy:
         texts = [as_text(value) for value in values.to_pylist()]
         long = sum(len(text) > self.length for text in texts)
         if long:
-            raise DataError(
-                f"{long} of its {len(texts)} distinct values have more than the {self.length} characters that its redaction "
-                "declares. Raise length, or mark or correct such values (they are not shown here: they are private)."
+            length = (
+                f"the length of {self.length} characters that its redaction declares. Raise length, or mark or correct such values (they are not "
+                "shown here: they are private)."
             )
+            raise DataError(outside(f"{long} of its {len(texts)} distinct values are", self.origin, length))
         return [
             text.ljust(self.length, self.pad) if self.align == "left" else text.rjust(self.length, self.pad) for text in texts
         ]

@@ -17,6 +17,7 @@ from tacit.anonymize.local.mondrian import recode_parts
 from tacit.anonymize.local.parts import Parts, failing_parts
 from tacit.anonymize.local.ranges import Ordered, ordered_columns
 from tacit.anonymize.privacy_models.model import PrivacyModel
+from tacit.anonymize.privacy_models.parameters import whole
 from tacit.anonymize.recoding import TupleRecoding
 from tacit.anonymize.search import Deadline, Progress
 from tacit.errors import ConfigError, DataError
@@ -36,12 +37,10 @@ class Microaggregation:
     block: int = 1000
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 2:
-            raise ConfigError(
-                f"k of a microaggregation must be a whole number >= 2, got {self.k!r}. The mean of one row is that row."
-            )
-        if not isinstance(self.block, int) or self.block < 4 * self.k:
-            raise ConfigError(f"block must be a whole number >= 4 k = {4 * self.k}, got {self.block!r}. Start at 1000.")
+        least = whole("k of a microaggregation", self.k, least=2, why="The mean of one row is that row. Start at 5.")
+        block = whole("block", self.block, least=4 * least, why="Blocks hold several classes. Start at 1000.")
+        object.__setattr__(self, "k", least)
+        object.__setattr__(self, "block", block)
 
     def to_json(self) -> dict[str, Any]:
         return {"recoding": "microaggregation", "k": self.k, "block": self.block}

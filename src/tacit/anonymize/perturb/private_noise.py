@@ -66,21 +66,22 @@ def add_private_noise(
     noisy = released.values.reshape(scaled.shape)
     made = {name: pa.array(_unscaled(noisy[:, at], bounds[name])) for at, name in enumerate(names)}
     spread = mechanism_of(block).noise_multiplier * clip_norm
-    return finish(
-        table.select(list(names)),
-        pa.table(made),
-        names,
-        method="additive normal noise, differentially private",
-        parameters={
-            "bounds": {name: bounds[name].to_json() for name in names},
-            "noise_multiplier": mechanism_of(block).noise_multiplier,
-            "noise": {name: spread * _half(bounds[name]) for name in names},
-            "request_id": request_id,
-        },
-        source=source,
-        attacker=attacker,
-        guarantee=block.guarantee if source.private else None,
-    )
+    with np.errstate(all="ignore"):  # numbers too large to be squared: an error or a warning would tell of one row
+        return finish(
+            table.select(list(names)),
+            pa.table(made),
+            names,
+            method="additive normal noise, differentially private",
+            parameters={
+                "bounds": {name: bounds[name].to_json() for name in names},
+                "noise_multiplier": mechanism_of(block).noise_multiplier,
+                "noise": {name: spread * _half(bounds[name]) for name in names},
+                "request_id": request_id,
+            },
+            source=source,
+            attacker=attacker,
+            guarantee=block.guarantee if source.private else None,
+        )
 
 
 def mechanism_of(block: Block) -> Gaussian:

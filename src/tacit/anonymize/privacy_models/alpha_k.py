@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tacit.anonymize.classes import Classes
 from tacit.anonymize.privacy_models.comparison import at_most
 from tacit.anonymize.privacy_models.frequencies import all_by_class, histogram_of, rows_by_class
-from tacit.anonymize.privacy_models.parameters import check_column, check_number, check_whole
+from tacit.anonymize.privacy_models.parameters import check_column, check_number, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,9 @@ class AlphaKAnonymity:
     def __post_init__(self) -> None:
         check_column(self.column, "(alpha,k)-anonymity")
         check_number("alpha", self.alpha, "(0, 1)", why="it is the largest share of a class that one value may be. Try 0.5.")
-        check_whole("k", self.k, least=2, why="a class of one row hides nobody. Common choices are 5 to 20.")
+        object.__setattr__(
+            self, "k", whole("k", self.k, least=2, why="a class of one row hides nobody. Common choices are 5 to 20.")
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:

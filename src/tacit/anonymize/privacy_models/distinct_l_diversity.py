@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tacit.anonymize.classes import Classes
 from tacit.anonymize.privacy_models.frequencies import histogram_of, values_by_class
-from tacit.anonymize.privacy_models.parameters import check_column, check_whole
+from tacit.anonymize.privacy_models.parameters import check_column, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,11 @@ class DistinctLDiversity:
 
     def __post_init__(self) -> None:
         check_column(self.column, "distinct l-diversity")
-        check_whole("l", self.l, least=2, why="one value in a class gives it away for all its rows. Common choices are 2 to 5.")
+        object.__setattr__(
+            self,
+            "l",
+            whole("l", self.l, least=2, why="one value in a class gives it away for all its rows. Common choices are 2 to 5."),
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:

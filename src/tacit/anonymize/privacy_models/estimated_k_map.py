@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.anonymize.classes import Classes
-from tacit.anonymize.privacy_models.parameters import check_choice, check_number, check_whole
+from tacit.anonymize.privacy_models.parameters import check_choice, check_number, whole
 from tacit.errors import DataError
 
 CellEstimator = Literal["poisson", "zero-truncated poisson"]
@@ -42,8 +42,14 @@ class EstimatedKMap:
     estimator: CellEstimator
 
     def __post_init__(self) -> None:
-        check_whole("k", self.k, least=2, why="a single match in the population is found. Common choices are 5 to 20.")
-        check_whole("population_size", self.population_size, least=2, why="declare how many people the rows are a sample of.")
+        object.__setattr__(
+            self, "k", whole("k", self.k, least=2, why="a single match in the population is found. Common choices are 5 to 20.")
+        )
+        object.__setattr__(
+            self,
+            "population_size",
+            whole("population_size", self.population_size, least=2, why="declare how many people the rows are a sample of."),
+        )
         check_number("significance", self.significance, "(0, 1)", why="it is the chance of an error in the estimate. Try 0.05.")
         check_choice("estimator", self.estimator, get_args(CellEstimator), why="it says how rows are taken to be drawn.")
 

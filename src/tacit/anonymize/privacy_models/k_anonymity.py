@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.anonymize.classes import Classes
-from tacit.errors import ConfigError
+from tacit.anonymize.privacy_models.parameters import whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,8 @@ class KAnonymity:
     k: int
 
     def __post_init__(self) -> None:
-        if isinstance(self.k, bool) or not isinstance(self.k, int) or self.k < 2:
-            raise ConfigError(
-                f"k must be a whole number >= 2, got {self.k!r}: a class of one row hides nobody. Common choices are 5 to 20."
-            )
+        why = "a class of one row hides nobody. Common choices are 5 to 20."
+        object.__setattr__(self, "k", whole("k", self.k, least=2, why=why))
 
     @property
     def monotonic(self) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.anonymize.classes import Classes
-from tacit.anonymize.privacy_models.parameters import check_whole
+from tacit.anonymize.privacy_models.parameters import whole
 from tacit.errors import ConfigError
 
 
@@ -29,7 +29,9 @@ class KMap:
     k: int
 
     def __post_init__(self) -> None:
-        check_whole("k", self.k, least=2, why="a single match in the population is found. Common choices are 5 to 20.")
+        object.__setattr__(
+            self, "k", whole("k", self.k, least=2, why="a single match in the population is found. Common choices are 5 to 20.")
+        )
 
     def holds(self, classes: Classes) -> NDArray[np.bool_]:
         if classes.population is None:

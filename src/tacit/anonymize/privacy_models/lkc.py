@@ -11,7 +11,7 @@ from tacit.anonymize.classes import Classes, Histogram
 from tacit.anonymize.coding import combine_codes
 from tacit.anonymize.privacy_models.comparison import at_most
 from tacit.anonymize.privacy_models.frequencies import histogram_of
-from tacit.anonymize.privacy_models.parameters import check_column, check_number, check_whole
+from tacit.anonymize.privacy_models.parameters import check_column, check_number, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,12 @@ class LKCPrivacy:
 
     def __post_init__(self) -> None:
         check_column(self.column, "LKC-privacy")
-        check_whole("l", self.l, least=1, why="it is how many quasi-identifiers an attacker knows. Try 2 to 4.")
-        check_whole("k", self.k, least=2, why="a group of one row hides nobody. Common choices are 5 to 20.")
+        object.__setattr__(
+            self, "l", whole("l", self.l, least=1, why="it is how many quasi-identifiers an attacker knows. Try 2 to 4.")
+        )
+        object.__setattr__(
+            self, "k", whole("k", self.k, least=2, why="a group of one row hides nobody. Common choices are 5 to 20.")
+        )
         check_number("c", self.c, "(0, 1]", why="it is the largest share of a group that one value may be. 1 asks for none.")
 
     @property

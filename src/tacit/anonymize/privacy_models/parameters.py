@@ -1,6 +1,7 @@
 """Parameters of privacy models: one check per kind, refused with a reason."""
 
 import math
+from numbers import Integral
 from typing import Any
 
 from tacit.errors import ConfigError
@@ -15,10 +16,14 @@ def check_column(value: Any, model: str) -> None:
         )
 
 
-def check_whole(name: str, value: Any, *, least: int, why: str) -> None:
-    """Raise ConfigError unless value is a whole number >= least; `why` gives the reason and what to do."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+def whole(name: str, value: Any, *, least: int, why: str) -> int:
+    """Return a whole number of any type, such as NumPy's, as Python's own, which has a JSON form.
+
+    why -- the reason and what to do. Raises ConfigError unless value is a whole number >= least.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise ConfigError(f"{name} must be a whole number >= {least}, got {value!r}: {why}")
+    return int(value)
 
 
 def check_number(name: str, value: Any, span: str, *, why: str) -> None:

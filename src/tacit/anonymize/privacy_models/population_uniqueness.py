@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from tacit.anonymize.classes import Classes
 from tacit.anonymize.privacy_models.comparison import TOLERANCE
-from tacit.anonymize.privacy_models.parameters import check_choice, check_number, check_whole
+from tacit.anonymize.privacy_models.parameters import check_choice, check_number, whole
 from tacit.anonymize.risk_estimators import UniquesEstimator, population_uniques
 
 
@@ -37,7 +37,11 @@ class PopulationUniqueness:
 
     def __post_init__(self) -> None:
         check_number("threshold", self.threshold, "[0, 1)", why="it is the share of people unique in the population. Try 0.01.")
-        check_whole("population_size", self.population_size, least=2, why="declare how many people the rows are a sample of.")
+        object.__setattr__(
+            self,
+            "population_size",
+            whole("population_size", self.population_size, least=2, why="declare how many people the rows are a sample of."),
+        )
         check_choice("estimator", self.estimator, get_args(UniquesEstimator), why="each takes the population to be another.")
 
     def holds(self, classes: Classes) -> NDArray[np.bool_]:

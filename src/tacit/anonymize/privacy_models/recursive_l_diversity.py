@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tacit.anonymize.classes import Classes, Histogram
 from tacit.anonymize.privacy_models.comparison import at_least
 from tacit.anonymize.privacy_models.frequencies import histogram_of, values_by_class
-from tacit.anonymize.privacy_models.parameters import check_column, check_number, check_whole
+from tacit.anonymize.privacy_models.parameters import check_column, check_number, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,11 @@ class RecursiveLDiversity:
     def __post_init__(self) -> None:
         check_column(self.column, "recursive l-diversity")
         check_number("c", self.c, "(0, inf)", why="it bounds the commonest value against the rarer ones. Try 2 to 4.")
-        check_whole("l", self.l, least=2, why="one value in a class gives it away for all its rows. Common choices are 2 to 5.")
+        object.__setattr__(
+            self,
+            "l",
+            whole("l", self.l, least=2, why="one value in a class gives it away for all its rows. Common choices are 2 to 5."),
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -93,7 +93,8 @@ def safe_k_anonymize(
     """Pay, then sample rows secretly, generalize them by the scheme and release the classes that are large enough.
 
     scheme -- for each column to release, a hierarchy and its level, both fixed without looking at the data. A value that the
-              hierarchy does not know becomes "*": an error would tell that it is there.
+              hierarchy does not know, or that has no name (a date beyond the calendar), becomes "*": an error would tell
+              that it is there.
     epsilon, delta -- of the release, for one row, zero-out neighbours; charged to `budget` in the ledger.
     rate   -- each row's chance to be sampled; the largest that epsilon allows, 1 - e^-epsilon, by default. Less needs a smaller k.
     request_id -- unique in the ledger; drawn at random when None. source -- of the secret coins; the operating system by default.
@@ -131,12 +132,18 @@ def _check_scheme(data: pa.Table, scheme: Mapping[str, tuple[Levels, int]]) -> N
             )
         if isinstance(level, bool) or not isinstance(level, int) or not 0 <= level < hierarchy.levels:
             raise ConfigError(f"column {name!r} has levels 0 to {hierarchy.levels - 1}, got {level!r}. Choose one of them.")
-        empty = get_column(data, name)[:0]
-        if 0 < level < hierarchy.levels - 1:
-            try:
+        empty = get_column(data.slice(0, 0), name)
+        try:
+            if level < hierarchy.levels - 1:
+                empty.dictionary_encode()
+            if 0 < level < hierarchy.levels - 1:
                 hierarchy.generalize(empty, level)
-            except DataError as error:
-                raise DataError(f"column {name!r}: {error}") from None
+        except DataError as error:
+            raise DataError(f"column {name!r}: {error}") from None
+        except pa.ArrowNotImplementedError:
+            raise DataError(
+                f"column {name!r} is {empty.type}, whose values cannot be told apart here. Flatten it, or leave it out."
+            ) from None
 
 
 def _coded(data: pa.Table, name: str, hierarchy: Levels, level: int) -> tuple[NDArray[np.int64], list[str | None]]:
@@ -144,20 +151,25 @@ def _coded(data: pa.Table, name: str, hierarchy: Levels, level: int) -> tuple[ND
     if level == hierarchy.levels - 1:
         return np.zeros(data.num_rows, dtype=np.int64), [ANY]
     encoded = get_column(data, name).dictionary_encode(null_encoding="encode")
-    labels = [None if value is None else as_text(value) for value in encoded.dictionary.to_pylist()]
-    if level:
-        known = [place for place, label in enumerate(labels) if label is not None]
-        for place, label in zip(known, _generalized(encoded.dictionary.take(known), hierarchy, level), strict=True):
-            labels[place] = label
+    labels: list[str | None] = [None] * len(encoded.dictionary)
+    known = np.flatnonzero(np.asarray(encoded.dictionary.is_valid()))
+    values = encoded.dictionary.take(pa.array(known, pa.int64()))
+    for place, label in zip(known.tolist(), _named(values, hierarchy, level), strict=True):
+        labels[place] = label
     return np.asarray(encoded.indices.to_numpy(zero_copy_only=False), dtype=np.int64), labels
 
 
-def _generalized(values: pa.Array, hierarchy: Levels, level: int) -> list[str]:
-    """Return each value's label, "*" for one that the hierarchy does not know; none depends on another value."""
+def _named(values: pa.Array, hierarchy: Levels, level: int) -> list[str]:
+    """Return each non-missing value's label, "*" for one that cannot be named; none depends on another value.
+
+    Whatever goes wrong with a value stays with that value: once paid, an error or its absence would be one more thing released.
+    """
     try:
-        return hierarchy.generalize(values, level)[0]
-    except DataError:
-        return [ANY] if len(values) == 1 else [_generalized(values[i : i + 1], hierarchy, level)[0] for i in range(len(values))]
+        if level:
+            return hierarchy.generalize(values, level)[0] if len(values) else []
+        return [as_text(value) for value in values.to_pylist()]
+    except Exception:  # noqa: BLE001 (whatever a value provokes)
+        return [ANY] if len(values) == 1 else [_named(values[i : i + 1], hierarchy, level)[0] for i in range(len(values))]
 
 
 def _large_classes(coded: Mapping[str, tuple[NDArray[np.int64], list[str | None]]], k: int) -> pa.Table:

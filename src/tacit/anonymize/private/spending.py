@@ -17,11 +17,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.errors import ConfigError, PrivacyError
+from tacit.errors import ConfigError
 from tacit.noise.grid import GridVector, clip_norm_for
-from tacit.privacy.block import Block
 from tacit.privacy.events import GaussianEvent
-from tacit.privacy.gaussian_steps import GaussianSteps, gaussian_block
+from tacit.privacy.gaussian_steps import GaussianBlock, GaussianSteps, gaussian_block
 from tacit.privacy.mechanisms.exponential import Exponential
 from tacit.privacy.mechanisms.gaussian import Gaussian
 
@@ -41,18 +40,18 @@ def check_payable(cells: int, *, steps: int, what: str) -> None:
         )
 
 
-def steps_block(*, epsilon: float, delta: float, steps: int) -> Block:
+def steps_block(*, epsilon: float, delta: float, steps: int) -> GaussianBlock:
     """Return the block of so many steps, each of DRAWS values, with the least noise for (epsilon, delta); see `gaussian_block`."""
     return gaussian_block(epsilon=epsilon, delta=delta, steps=steps, draws=DRAWS)
 
 
-@dataclass(kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Spending(GaussianSteps):
     """The steps of one paid block, spent on choices and noisy counts. See `GaussianSteps` for its fields and errors."""
 
     def noise_multiplier(self, steps: int) -> float:
         """Return the noise of a release that costs so many steps, per unit of sensitivity; rounded up."""
-        return math.nextafter(self._noise / math.sqrt(steps), math.inf)
+        return math.nextafter(self._priced.noise_multiplier / math.sqrt(steps), math.inf)
 
     def noisy(self, counts: Floats, *, sensitivity: float, steps: int) -> tuple[Floats, float]:
         """Spend steps, then return (counts + normal noise, on the grid; the noise's standard deviation).
@@ -61,18 +60,13 @@ class Spending(GaussianSteps):
         Raises PrivacyError outside the `with` statement or for more values than the steps pay for, BudgetExceeded when too few
         steps are left.
         """
-        if len(counts) > DRAWS * steps:
-            raise PrivacyError(
-                f"{steps} steps pay for {DRAWS * steps} noisy counts, got {len(counts)}: the tail that drawn noise lacks would not be "
-                "covered, so nothing was released. Use fewer cells, or spend more steps."
-            )
-        self.spend(steps)
+        self.spend(steps, values=counts.size)
         clip_norm, noise = clip_norm_for(sensitivity), self.noise_multiplier(steps)
         released = Gaussian(noise_multiplier=noise).release(GridVector.from_sum(counts, clip_norm), self.source)
         return released.values, noise * clip_norm
 
     def choice(self, scores: Sequence[float], *, sensitivity: float, steps: int) -> int:
         """Spend steps, then return the place of the chosen score, a higher one likelier. See `Exponential.choose`."""
-        self.spend(steps)
+        self.spend(steps, values=0)
         event = GaussianEvent(noise_multiplier=self.noise_multiplier(steps))
         return Exponential.costing(event).choose(scores, sensitivity=sensitivity, source=self.source)

@@ -5,6 +5,7 @@ Everything here is an exact statistic of private rows: for the custodian, not fo
 
 from tacit.anonymize.risk.attacks import Attack, attack_release, inference, linkability, singling_out
 from tacit.anonymize.risk.distinctness import distinction, separation
+from tacit.anonymize.risk.individual import individual_risk
 from tacit.anonymize.risk.journalist import PopulationRisk, measure_population_risk
 from tacit.anonymize.risk.prosecutor import Risk, class_sizes, measure_risk
 from tacit.anonymize.risk.uniqueness import Uniqueness, measure_uniqueness
@@ -17,6 +18,7 @@ __all__ = [
     "attack_release",
     "class_sizes",
     "distinction",
+    "individual_risk",
     "inference",
     "linkability",
     "measure_population_risk",

@@ -17,9 +17,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from tacit.anonymize.verify import Recoding, Verification, verify_release
+from tacit.anonymize.verify import Recoding, Verification, covered_domains, verify_release
 
 _ROWS = "number of rows"
 
@@ -54,7 +55,8 @@ def check_file(file: Path, promise: Promise, *, scratch: Path, memory_limit: int
     limits |= {} if memory_limit is None else {"memory_limit": f"{memory_limit}B"}
     limits |= {} if threads is None else {"threads": threads}
     counts = _counted(file, (*promise.quasi, *promise.sensitive), limits)
-    problems = [*_recoding_problems(promise), *_count_problems(counts, promise), *_suppression_problems(counts, promise)]
+    problems = [*_recoding_problems(promise), *_type_problems(file, promise)]
+    problems += [] if problems else [*_count_problems(counts, promise), *_suppression_problems(counts, promise)]
     checks = ["the recoding of every distinct tuple", "the file's rows against the original's", "suppression limit"]
     for model in promise.require:
         if model.get("model") == "k-anonymity":
@@ -93,11 +95,16 @@ def _recoding_problems(promise: Promise) -> list[str]:
     return list(found.problems)
 
 
+def _type_problems(file: Path, promise: Promise) -> list[str]:
+    schema, names = pq.read_schema(file), [*promise.quasi, *promise.sensitive]
+    other = [name for name in names if schema.field(name).type != promise.released.schema.field(name).type]
+    return [f"the file's columns {other} have other types than its levels give"] if other else []
+
+
 def _count_problems(counts: pa.Table, promise: Promise) -> list[str]:
+    """The combinations of the file, in the types it has: the database counts an instant, say, by a time zone of its own."""
     names = [*promise.quasi, *promise.sensitive]
     expected = promise.released.select(names).append_column(_ROWS, pa.array(-promise.rows)).filter(pa.array(promise.kept))
-    if counts.select(names).schema.types != expected.select(names).schema.types:
-        return ["the file's columns have other types than its levels give"]
     both = pa.concat_tables([counts.cast(expected.schema), expected])
     balance = both.rename_columns([str(i) for i in range(both.num_columns)])
     keys = [str(i) for i in range(len(names))]
@@ -126,14 +133,18 @@ def _small_classes(counts: pa.Table, quasi: Sequence[str], model: Mapping[str, A
 def _verify_rows(counts: pa.Table, promise: Promise, require: Sequence[Mapping[str, Any]]) -> Verification:
     """Have the verifier look at rows made again from the counts in the file, beside all rows of the original.
 
-    Quasi-identifiers stand there as numbers, equal where their released values are equal: models ask no more of them.
+    Quasi-identifiers stand there as numbers, equal where their released values are equal: models ask no more of them, but for
+    the share of its domain that a value covers, which is taken from the distinct ones.
     """
+    recoding = Recoding(original=promise.original, hierarchies=promise.hierarchies, levels=promise.levels)
+    asked = any(model.get("model") == "profitability" for model in require)
     released_rows = np.asarray(counts.column(_ROWS)).astype(np.int64)
     released, original = {}, {}
     for name in (*promise.quasi, *promise.sensitive):
-        column, other = counts.column(name).combine_chunks(), promise.released.column(name).combine_chunks()
+        other = promise.released.column(name).combine_chunks()
+        column = counts.column(name).combine_chunks().cast(other.type)
         if name in promise.quasi:
-            together = pa.concat_arrays([column, other.cast(column.type)]).dictionary_encode(null_encoding="encode").indices
+            together = pa.concat_arrays([column, other]).dictionary_encode(null_encoding="encode").indices
             column, other = together.slice(0, len(column)), together.slice(len(column))
         released[name], original[name] = _repeat(column, released_rows), _repeat(other, promise.rows)
     return verify_release(
@@ -143,6 +154,7 @@ def _verify_rows(counts: pa.Table, promise: Promise, require: Sequence[Mapping[s
         original_rows=int(promise.rows.sum()),
         suppression_limit=promise.suppression_limit,
         original=pa.table(original),
+        domains=covered_domains(counts.select(promise.quasi), promise.quasi, recoding) if asked else None,
     )
 
 

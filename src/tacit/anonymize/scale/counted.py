@@ -46,6 +46,11 @@ class Counted:
         ]
         return replace(self, values=tuple(values))
 
+    def with_types(self, types: Mapping[str, pa.DataType]) -> "Counted":
+        """Return the same tuples with the values of some columns in the types that they have in the file."""
+        values = [one.cast(types.get(name, one.type)) for name, one in zip(self.names, self.values, strict=True)]
+        return replace(self, values=tuple(values))
+
     def column(self, name: str) -> pa.DictionaryArray:
         """Return a column, shape (t,)."""
         values, codes = self.values[self.place(name)], self.codes[self.place(name)]

@@ -44,7 +44,7 @@ class Recode:
 def plain_rows(table: Any, names: Sequence[str], *, text: bool) -> Any:
     """Return the named columns as "c0", "c1", ... with missing values as null.
 
-    NaN is missing. text -- whether all columns are text as written in a file: then spaces around values are dropped and the texts
+    NaN is missing, -0.0 is 0.0. text -- whether all columns are text as written in a file: then spaces around values are dropped and the texts
     that `read_table` takes for missing are missing.
     """
     ibis, columns = load_ibis(), {}
@@ -55,6 +55,7 @@ def plain_rows(table: Any, names: Sequence[str], *, text: bool) -> Any:
             column = column.isin(MISSING).ifelse(ibis.null(column.type()), column)
         elif column.type().is_floating():
             column = column.isnan().ifelse(ibis.null(column.type()), column)
+            column = (column == 0).ifelse(ibis.literal(0.0, column.type()), column)
         columns[f"c{i}"] = column
     return table.select(**columns)
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tacit.anonymize.coding import CodedColumn, combine_codes
-from tacit.anonymize.columns import as_text
+from tacit.anonymize.columns import as_text, is_text
 from tacit.anonymize.recoding import Node
 from tacit.anonymize.scale.counted import Counted, sorted_codes
 from tacit.anonymize.scale.expressions import Recode
@@ -21,13 +21,14 @@ class ColumnRecoding:
     raw      -- shape (d,): distinct raw values as the database holds them, missing not counted.
     released -- shape (d + 1,): what each of them becomes, and last what a missing value becomes.
     read     -- the same before numbers that were read from text are written as text again.
-    top      -- whether all are "*".
+    top      -- whether all are "*". raw_stays -- whether each value becomes itself, in the type that it has in the file.
     """
 
     raw: pa.Array
     released: pa.Array
     read: pa.Array
     top: bool
+    raw_stays: bool
 
     def ranks(self) -> NDArray[np.int64]:
         """Return the rank of each released value, shape (d + 1,), from 0; equal values have equal ranks; missing is last."""
@@ -37,12 +38,12 @@ class ColumnRecoding:
         """Return what `release_rows` is told; None: "*"."""
         if self.top:
             return None
-        ranks, labels = self.ranks(), self.released.slice(0, len(self.raw))
+        ranks = self.ranks()
         return Recode(
             values=self.raw,
             ranks=pa.array(ranks[:-1]),
             missing=int(ranks[-1]),
-            labels=None if labels.equals(self.raw) else labels,
+            labels=None if self.raw_stays else self.released.slice(0, len(self.raw)),
         )
 
 
@@ -61,9 +62,17 @@ def recode_columns(coded: Sequence[CodedColumn], levels: Node, raw: Counted, rea
             place = np.where(code < 0, -1, column.codes[level][code])
         released = labels.take(pa.array(place, pa.int64(), mask=place < 0))
         as_it_was = released
-        if level == 0 and not released.type.equals(values.type):
+        if level == 0 and is_text(values.type) and not is_text(released.type):
             released = pa.array([None if one is None else as_text(one) for one in released.to_pylist()], pa.string())
-        columns.append(ColumnRecoding(raw=values, released=released, read=as_it_was, top=level == column.levels - 1))
+        columns.append(
+            ColumnRecoding(
+                raw=values,
+                released=released,
+                read=as_it_was,
+                top=level == column.levels - 1,
+                raw_stays=level == 0 and released.slice(0, len(values)).cast(values.type).equals(values),
+            )
+        )
     return columns
 
 

@@ -23,7 +23,7 @@ from tacit.anonymize.ledger_entry import check_book, record_release
 from tacit.anonymize.manifest import describe_settings
 from tacit.anonymize.outcome import Outcome, check_options, recode
 from tacit.anonymize.privacy_models import PrivacyModel
-from tacit.anonymize.request import Request, request_of
+from tacit.anonymize.request import Request, check_once, request_of
 from tacit.anonymize.scale.check import Promise, check_file
 from tacit.anonymize.scale.counted import Counted, collect, weigh
 from tacit.anonymize.scale.expressions import count_tuples, plain_rows, release_rows, stream
@@ -31,7 +31,7 @@ from tacit.anonymize.scale.recoded import ColumnRecoding, kept_ranks, recode_col
 from tacit.anonymize.scale.record import FileAnonymization
 from tacit.anonymize.scale.source import Origin, open_source
 from tacit.anonymize.scale.writing import check_apart, check_target, ended_by_signals, file_digest, unfinished, write_parquet
-from tacit.anonymize.search import Metric, Progress, allowed_suppression
+from tacit.anonymize.search import Deadline, Metric, Progress, allowed_suppression
 from tacit.anonymize.utility.loss import Loss
 from tacit.anonymize.verify import Verification
 from tacit.errors import ConfigError, DataError
@@ -77,11 +77,9 @@ def anonymize_file(
     """
     check_options(minimize, time_limit)
     check_book(ledger, budget)
-    if isinstance(quasi, str) or isinstance(sensitive, str) or isinstance(keep, str):
-        raise ConfigError("quasi, sensitive and keep are lists of column names, got a text. Write [name] for a single column.")
+    given = _hierarchies(quasi, sensitive, keep)
     target, metric = Path(target), minimize if minimize is not None else Loss()
     check_target(target, overwrite=overwrite)
-    given = {name: quasi[name] if isinstance(quasi, Mapping) else None for name in quasi}
     released = (*sensitive, *dict.fromkeys(name for model in require for name in model.columns if name not in sensitive))
     with (
         ended_by_signals(),
@@ -90,12 +88,12 @@ def anonymize_file(
     ):
         check_apart(target, origin.files, origin.folder)
         counted = _count(origin, (*given, *released), memory_limit)
-        read = counted.with_numbers(list(given)) if origin.text else counted
+        read = counted.with_numbers(list(given)) if origin.text else counted.with_types(origin.types)
         request = _request(_as_table(read, origin, keep), read, given, require, released, keep, suppression_limit)
         found = _search(request, counted, read, metric, time_limit, on_progress)
         with unfinished(target, overwrite=overwrite) as draft:
-            _write(found, origin, draft)
-            verification = check_file(draft, _promise(found), scratch=Path(folder), memory_limit=memory_limit, threads=threads)
+            promise = _write(found, origin, draft)
+            verification = check_file(draft, promise, scratch=Path(folder), memory_limit=memory_limit, threads=threads)
             verification.require()
             result = FileAnonymization(
                 file=target,
@@ -108,6 +106,15 @@ def anonymize_file(
             if ledger is not None and budget is not None:
                 record_release(result, ledger=ledger, budget=budget)
     return result
+
+
+def _hierarchies(
+    quasi: Mapping[str, Hierarchy | None] | Sequence[str], sensitive: Sequence[str], keep: Sequence[str]
+) -> dict[str, Hierarchy | None]:
+    if isinstance(quasi, str) or isinstance(sensitive, str) or isinstance(keep, str):
+        raise ConfigError("quasi, sensitive and keep are lists of column names, got a text. Write [name] for a single column.")
+    check_once(list(quasi))
+    return {name: quasi[name] if isinstance(quasi, Mapping) else None for name in quasi}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,7 +151,7 @@ def _as_table(read: Counted, origin: Origin, keep: Sequence[str]) -> pa.Table:
     for name in keep:
         if name in types.names and name not in names:
             names.append(name)
-            columns.append(pa.nulls(len(read.rows), types.field(name).type))
+            columns.append(pa.nulls(len(read.rows), origin.types.get(name, types.field(name).type)))
     return pa.table(columns, names=names)
 
 
@@ -181,11 +188,14 @@ def _search(
     coded = code_table(request.data, request.hierarchies)
     tuples = weigh(coded, code_sensitive(request.data, request.sensitive), counted.rows)
     allowed = min(allowed_suppression(request.suppression_limit, tuples.rows), tuples.rows - 1)
+    deadline = Deadline(time_limit)
     outcome = recode(
         coded, tuples, request.require, metric, "full-domain", allowed=allowed, time_limit=time_limit, on_progress=on_progress
     )
     if outcome is None or outcome.levels is None:
-        raise DataError(impossible(coded, tuples, request.require, allowed))
+        raise DataError(
+            impossible(coded, tuples, request.require, allowed, how="full-domain", deadline=deadline, on_progress=on_progress)
+        )
     return _Found(
         request=request,
         settings=describe_settings(request, metric, "full-domain", time_limit),
@@ -200,15 +210,18 @@ def _search(
     )
 
 
-def _write(found: _Found, origin: Origin, draft: Path) -> None:
-    """Write the rows of the release, in the original's order of columns."""
+def _write(found: _Found, origin: Origin, draft: Path) -> Promise:
+    """Write the rows of the release, in the original's order of columns and in its types; return what the file is meant to be."""
+    promise = _promise(found)
     names = (*found.request.hierarchies, *found.request.sensitive, *found.request.keep)
     rows = release_rows(
         plain_rows(origin.table, names, text=origin.text),
         [column.recode() for column in found.columns],
         kept_ranks(found.columns, found.counted.codes, found.kept),
     )
-    write_parquet(stream(rows), names, [name for name in origin.table.columns if name in names], draft)
+    types = {**origin.types, **{one.name: one.type for one in promise.released.schema}}
+    write_parquet(stream(rows), names, [name for name in origin.table.columns if name in names], types, draft)
+    return promise
 
 
 def _promise(found: _Found) -> Promise:
@@ -222,7 +235,7 @@ def _promise(found: _Found) -> Promise:
         levels=found.levels,
         original=pa.table({name: request.data.column(name) for name in found.read.names}),
         read=recoded_tuples(found.columns, found.read, read=True),
-        released=recoded_tuples(found.columns, found.counted),
+        released=recoded_tuples(found.columns, found.read),
         rows=found.counted.rows,
         kept=found.kept,
     )

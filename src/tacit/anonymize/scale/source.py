@@ -3,11 +3,14 @@
 import csv
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tacit.anonymize.scale.expressions import load_ibis
 from tacit.errors import ConfigError, DataError
@@ -15,6 +18,8 @@ from tacit.tables.sources import is_text_file
 
 _DELIMITERS = (",", ";", "\t", "|")
 _PARQUET = (".parquet", ".pq")
+_FOREIGN = (pa.types.is_temporal, pa.types.is_large_string, pa.types.is_large_binary, pa.types.is_fixed_size_binary)
+"""Types of which the database has one, whatever their unit, time zone or length."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,13 +27,15 @@ class Origin:
     """A table that a database can be asked about.
 
     table -- an Ibis table. text -- whether its columns are all text, as written in a file. files -- the files it lies in;
-    folder -- the folder of which they are the parts, if any.
+    folder -- the folder of which they are the parts, if any. types -- of the columns whose Arrow type in the files is not one that
+    the database knows; they are counted as its own and released as theirs.
     """
 
     table: Any
     text: bool
     files: tuple[Path, ...] = ()
     folder: Path | None = None
+    types: Mapping[str, pa.DataType] = field(default_factory=dict)
 
     @property
     def backend(self) -> str:
@@ -70,8 +77,8 @@ def _own_database(path: Path, scratch: Path, memory_limit: int | None, threads: 
     settings |= {} if threads is None else {"threads": _at_least("threads", threads, 1)}
     connection = ibis.duckdb.connect(**settings)
     try:
-        table = _read_csv(connection, path) if text else connection.read_parquet([str(file) for file in files])
-        yield Origin(table=table, text=text, files=files, folder=path if path.is_dir() else None)
+        table, types = (_read_csv(connection, path), {}) if text else _read_parquet(connection, files)
+        yield Origin(table=table, text=text, files=files, folder=path if path.is_dir() else None, types=types)
     except duckdb.OutOfMemoryException:
         raise DataError(
             "the database needs more memory than it may have, even with what it can write to disk. Nothing is released. Raise "
@@ -120,6 +127,18 @@ def _refuse_pattern(file: Path) -> None:
         raise ConfigError(
             f"the path {file} holds one of * ? [, which the database takes for a pattern: it would read other files. Rename it."
         )
+
+
+def _read_parquet(connection: Any, files: Sequence[Path]) -> tuple[Any, dict[str, pa.DataType]]:
+    """Return the table of Parquet files, and the types that the database does not know, by the first file's schema.
+
+    Instants and times of day are counted to the microsecond, the finest that the database compares.
+    """
+    table = connection.read_parquet([str(file) for file in files])
+    types = {one.name: one.type.value_type if pa.types.is_dictionary(one.type) else one.type for one in pq.read_schema(files[0])}
+    times = [name for name, one in types.items() if one.equals(pa.time64("ns")) and name in table.columns]
+    table = table.mutate(**{name: table[name].cast("time") for name in times})
+    return table, {name: one for name, one in types.items() if any(test(one) for test in _FOREIGN)}
 
 
 def _read_csv(connection: Any, file: Path) -> Any:

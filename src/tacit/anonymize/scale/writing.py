@@ -5,7 +5,7 @@ import os
 import secrets
 import signal
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -99,13 +99,21 @@ def _end(number: int, frame: Any) -> NoReturn:
     raise SystemExit(128 + number)
 
 
-def write_parquet(batches: pa.RecordBatchReader, names: Sequence[str], order: Sequence[str], file: Path) -> None:
-    """Write the batches, whose columns are those of `names`, with their columns in this order. Holds one batch at a time."""
+def write_parquet(
+    batches: pa.RecordBatchReader, names: Sequence[str], order: Sequence[str], types: Mapping[str, pa.DataType], file: Path
+) -> None:
+    """Write the batches, whose columns are those of `names`, with their columns in this order. Holds one batch at a time.
+
+    types -- of the columns that are not written in the type that the batches have.
+    """
     places = [names.index(name) for name in order]
-    schema = pa.schema([batches.schema.field(place).with_name(names[place]) for place in places])
+    schema = pa.schema(
+        [(name, types.get(name, batches.schema.field(place).type)) for name, place in zip(order, places, strict=True)]
+    )
     with pq.ParquetWriter(file, schema) as writer:
         for batch in batches:
-            writer.write_batch(pa.RecordBatch.from_arrays([batch.column(place) for place in places], schema=schema))
+            columns = [batch.column(place).cast(one) for place, one in zip(places, schema.types, strict=True)]
+            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 
 def file_digest(file: Path) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from tacit.anonymize.privacy_models.parameters import check_whole
+from tacit.anonymize.privacy_models.parameters import whole
 from tacit.anonymize.sets.records import Records, count_itemsets, read_records
 from tacit.errors import ConfigError
 
@@ -27,8 +27,12 @@ class KmAnonymity:
     m: int
 
     def __post_init__(self) -> None:
-        check_whole("k", self.k, least=2, why="a combination in one record is that record. Common choices are 5 to 20.")
-        check_whole("m", self.m, least=1, why="it is how many items of a record an attacker knows. Try 2.")
+        object.__setattr__(
+            self, "k", whole("k", self.k, least=2, why="a combination in one record is that record. Common choices are 5 to 20.")
+        )
+        object.__setattr__(
+            self, "m", whole("m", self.m, least=1, why="it is how many items of a record an attacker knows. Try 2.")
+        )
 
     def holds(self, column: pa.Array | pa.ChunkedArray) -> bool:
         """Return whether a column of lists is km-anonymous; DataError when it is no column of lists, or misses items."""

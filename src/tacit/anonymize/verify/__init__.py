@@ -5,8 +5,9 @@ know how a release was found, only what must be true of it. What it cannot check
 """
 
 from tacit.anonymize.verify.check import verify_release
+from tacit.anonymize.verify.domains import covered_domains
 from tacit.anonymize.verify.recoding import Recoding
 from tacit.anonymize.verify.sets import verify_sets
 from tacit.anonymize.verify.verification import Verification
 
-__all__ = ["Recoding", "Verification", "verify_release", "verify_sets"]
+__all__ = ["Recoding", "Verification", "covered_domains", "verify_release", "verify_sets"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tacit.anonymize.verify.columns import plain_table
 from tacit.anonymize.verify.crowds import crowds_of, population_rows
 from tacit.anonymize.verify.domains import domains_of
-from tacit.anonymize.verify.evidence import Evidence, Missing
+from tacit.anonymize.verify.evidence import Domains, Evidence, Missing
 from tacit.anonymize.verify.recoding import Recoding, recoding_problems
 from tacit.anonymize.verify.requirements import requirement_problems
 from tacit.anonymize.verify.verification import Verification
@@ -33,6 +33,7 @@ def verify_release(
     population: pa.Table | None = None,
     missing: Missing = "own category",
     combinations: Sequence[Sequence[str]] = (),
+    domains: Domains | None = None,
 ) -> Verification:
     """Return whether a released table keeps its promise. What cannot be confirmed is a problem.
 
@@ -49,6 +50,7 @@ def verify_release(
     missing           -- "own category": a missing cell equals missing cells only. "wildcard": a missing or "*" cell may be anything;
                          then each row must be covered by as many rows that tell no more than it does.
     combinations      -- sets of quasi-identifiers that must each be k-anonymous by themselves too.
+    domains           -- what the released values cover, for profitability, where there is no recoding (which tells it).
     """
     checks = [*(str(form.get("model")) for form in require), "suppression limit"]
     checks += ["combinations"] if combinations else []
@@ -67,6 +69,7 @@ def verify_release(
         rows=original_rows,
         missing=missing,
         input=before if before is None or subset is None else before.filter(pa.array(allowed)),
+        domains=domains,
     )
     people = population if population is not None or subset is None else before
     evidence, problems = _with_population(evidence, require, recoding, allowed, people, population)
@@ -127,7 +130,7 @@ def _with_population(
             evidence = replace(evidence, population_rows=population_rows(evidence, recoding, people))
         except (PrivacyError, pa.ArrowException) as error:
             problems.append(_unconfirmed(error))
-    if "profitability" in asked:
+    if "profitability" in asked and (recoding is not None or evidence.domains is None):
         try:
             evidence = replace(evidence, domains=domains_of(evidence, recoding, together))
         except (PrivacyError, pa.ArrowException) as error:

@@ -1,6 +1,6 @@
 """Columns as plain Arrow values, and rows numbered by what they hold."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,25 @@ from numpy.typing import NDArray
 
 Numbers = NDArray[np.int64]
 
+_COMMON: Mapping[str, Callable[[Any], pa.DataType]] = {
+    "halffloat": lambda _: pa.float32(),
+    "string_view": lambda _: pa.string(),
+    "binary_view": lambda _: pa.binary(),
+    "decimal32": lambda one: pa.decimal128(one.precision, one.scale),
+    "decimal64": lambda one: pa.decimal128(one.precision, one.scale),
+}
+"""Types that Arrow cannot count by, and those in which their values are released."""
+
 
 def plain(column: Any) -> pa.Array:
-    """Return a column as one array: dictionaries decoded, NaN as missing."""
+    """Return a column as one array: dictionaries decoded, NaN as missing, -0.0 as 0.0."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    narrow = _COMMON.get(str(column.type).partition("(")[0])
+    column = column if narrow is None else column.cast(narrow(column.type))
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+        column = pc.if_else(pc.equal(column, 0.0), pa.scalar(0.0, column.type), column)
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 

@@ -10,11 +10,21 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tacit.anonymize.verify.columns import number_values, plain
+from tacit.anonymize.verify.columns import number_values, plain, plain_table
 from tacit.anonymize.verify.evidence import Domains, Evidence
 from tacit.anonymize.verify.labels import ANY, Form, labels_of, last_level
 from tacit.anonymize.verify.recoding import Recoding
 from tacit.errors import PrivacyError
+
+
+def covered_domains(released: pa.Table, quasi: Sequence[str], recoding: Recoding) -> Domains:
+    """Return what the released quasi-identifiers cover, for `verify_release` of rows in which numbers stand for their values.
+
+    released -- distinct released rows, or all, in the order of the rows that will be verified: classes are numbered by their first row.
+    Raises PrivacyError as `domains_of` does.
+    """
+    shown = plain_table(released.select(list(quasi)))
+    return domains_of(Evidence(released=shown, quasi=tuple(quasi), rows=shown.num_rows), recoding, None)
 
 
 def domains_of(evidence: Evidence, recoding: Recoding | None, population: pa.Table | None) -> Domains:

@@ -93,7 +93,7 @@ def _row_by_row(released: pa.Table, quasi: Sequence[str], recoding: Recoding, al
     rows = pa.array(origins.astype(np.int64))
     cells = 0
     for name in released.column_names:
-        before, after = plain(recoding.original.column(name).take(rows)), plain(released.column(name))
+        before, after = plain(recoding.original.column(name)).take(rows), plain(released.column(name))
         if name not in quasi:
             problems += _kept_problems(name, before, after)
         elif name in recoding.means:

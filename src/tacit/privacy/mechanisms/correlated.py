@@ -68,10 +68,15 @@ class CorrelatedNoising:
     source           -- where the raw draws come from.
     begin_anew       -- whether the noise starts afresh after lost steps, as an amplified run's price requires
                         (tacit.privacy.participation); without loss a run always goes on as if uninterrupted.
-    One band has nothing to remember: it releases the same bits as Gaussian from the same stream.
+    Raises ConfigError for one band, which is independent noise.
     """
 
     def __init__(self, *, noise_multiplier: float, strategy: Strategy, source: Source, begin_anew: bool) -> None:
+        if isinstance(strategy, Banded) and strategy.bands == 1:
+            raise ConfigError(
+                "one band is independent noise, and here it would take one stream for a vector that independent noise draws in pieces: not "
+                "DP-SGD bit for bit. Use IndependentNoising, or plan.noising(source)."
+            )
         self._gaussian = Gaussian(noise_multiplier=noise_multiplier)
         self._strategy, self._source, self._begin_anew = strategy, source, begin_anew
         self._stream: NoiseStream | None = None
@@ -85,8 +90,6 @@ class CorrelatedNoising:
                 "with one clip norm from the first step to the last. Start another run, or use DP-SGD for a clip norm that moves."
             )
         self._grid = grid
-        if isinstance(self._strategy, Banded) and self._strategy.bands == 1:
-            return self._gaussian.release(total, self._source, threads=threads)
         if self._stream is None:
             self._stream = stream_of(self._strategy, len(total.units))
         self._gaussian.check(total)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_leaves
 
-from tacit.errors import PrivacyError, ShapeError
+from tacit.errors import PrivacyError, ShapeError, TacitError
 from tacit.noise.source import Source
 from tacit.train.clipping import QuantileTracker
 from tacit.train.plan import Plan
@@ -68,7 +68,11 @@ class Engine:
         self._optimizer, self._held = optimizer, held_by(optimizer)
         self._weights = weights_of(model)
         self._weights.gather()
-        self.parameters = check_model(model)
+        try:
+            self.parameters = check_model(model)
+        except BaseException:
+            self._weights.end()
+            raise
         self._model, self._plan, self._source = model, plan, source
         self._names = {id(parameter): name for name, parameter in self.parameters.items()}
         self._sums = {name: RunningSum(parameter) for name, parameter in self.parameters.items()}
@@ -85,6 +89,7 @@ class Engine:
         self._mode: Routing | None = None
         self._outputs: list[Output] = []
         self._traced: dict[Any, tuple[dict[Key, Site | None], list[Axis | None]]] = {}
+        self._probed: set[Any] = set()  # the forms of calls whose probe passed, or runs
         self._tracing = False
         self._expected = False  # gradients at parameters are being taken per example, on purpose
         self._batches = 0
@@ -108,10 +113,21 @@ class Engine:
     def trace(self, *args: Any, **kwargs: Any) -> None:
         """Find out where the examples lie when the model is called like this; tensors have TRACED rows.
 
-        Raises UnsupportedModel when the model cannot be trained exactly.
+        A model that raises an error of its own is called in another way by the loop, which the first batch shows. Raises UnsupportedModel
+        when the model cannot be trained exactly, and whatever its probe raises: a form that was not probed does not count as known.
         """
         self._weights.gather()
+        try:
+            self._form(args, kwargs, TRACED)
+        except TacitError:
+            raise
+        except Exception:  # noqa: BLE001 (whatever a model raises that misses an argument)
+            return
         self._sites(args, kwargs, TRACED)
+
+    def rest(self) -> None:
+        """Keep only this process's pieces of weights that fully_shard cuts, as between two steps."""
+        self._weights.scatter()
 
     def start(self, keep: Tensor, rows: Tensor | None = None) -> None:
         """Begin a micro-batch.
@@ -168,6 +184,8 @@ class Engine:
         """
         fields = ("_keep", "_rows", "_tape", "_outputs", "_sums", "_lengths", "_latest", "_axes", "_state")
         before = {name: getattr(self, name) for name in fields if hasattr(self, name)}
+        held = [*self.parameters.values(), *self._weights.held.values()]
+        updates = [one.grad for one in held]  # paid for, where the optimizer has not stepped yet
         self._sums = {name: RunningSum(parameter) for name, parameter in self.parameters.items()}
         self._lengths, self._tape = [], None
         try:
@@ -187,6 +205,8 @@ class Engine:
         finally:
             for name, value in before.items():
                 setattr(self, name, value)
+            for one, update in zip(held, updates, strict=True):
+                one.grad = update
 
     def _looked(self, record: Record, look: Callable[[Tensor], Tensor]) -> Tensor:
         """Look at every example's gradient, few at a time where they are large."""
@@ -314,7 +334,20 @@ class Engine:
         self._outputs += [Output.of(one, None) for one in tensors if not one.ndim]  # of the whole batch
 
     def _sites(self, args: Any, kwargs: Any, rows: int) -> tuple[dict[Key, Site | None], list[Axis | None]]:
-        """Return where the examples lie for calls of this form: traced once for each."""
+        """Return where the examples lie for calls of this form: traced and probed once for each, again after a probe that failed."""
+        key = self._form(args, kwargs, rows)
+        if key not in self._probed:
+            self._probed.add(key)  # the probe makes such calls itself
+            try:
+                probe_call(self, self._model, args, kwargs, rows, self._traced[key][1])
+            except BaseException:
+                self._probed.discard(key)
+                raise
+            return_freed()
+        return self._traced[key]
+
+    def _form(self, args: Any, kwargs: Any, rows: int) -> Any:
+        """Return by what name a call of this form is known, when it has been traced."""
         batch_of(args, kwargs, rows)
         flat, shape = tree_flatten((args, kwargs))
         form = tuple((one.ndim, one.dtype, tuple(one.shape[1:])) if isinstance(one, Tensor) else repr(one) for one in flat)
@@ -326,9 +359,7 @@ class Engine:
                     self._traced[key] = trace(self._model, self._names, args, kwargs, rows, self._model)
             finally:
                 self._tracing = False
-            probe_call(self, self._model, args, kwargs, rows, self._traced[key][1])
-            return_freed()
-        return self._traced[key]
+        return key
 
     def _refuse_changed(self) -> None:
         """Raise when the model is no longer what was attached; whatever was added since is not tapped."""
@@ -343,7 +374,11 @@ class Engine:
             )
 
     def refuse_edited(self) -> None:
-        """Raise when the loop edited the model's output in place: what it did before the loss would not be tried for coupling."""
+        """Raise when the loop edited the model's output in place: what it did before the loss would not be tried for coupling.
+
+        By torch's count of edits: through `.data`, NumPy or DLPack none is counted and nothing is raised. `PrivateTraining.check`, and `fit`
+        by itself, run the loop's code on synthetic rows, where such an edit that mixes rows shows.
+        """
         if any(one.edited for one in self._outputs):
             raise PrivacyError(
                 "the model's output was edited in place before private.backward, where rows could meet unseen. Make a new tensor: "

@@ -82,13 +82,22 @@ class PrivateTraining:
         self._engine = Engine(
             model, optimizer, plan, source, averaged=augmentations, keep_bytes=keep_bytes, processes=self._processes
         )
-        self._sampler = plan.sampler(source, size=units)
+        try:
+            self._attach(units, max_physical_batch, checkpoints)
+        except BaseException:
+            self._engine.detach()
+            raise
+
+    def _attach(self, units: int, max_physical_batch: int | None, checkpoints: Checkpoints | None) -> None:
+        """Refuse what cannot be trained, and get ready; units -- in the data set."""
+        plan, dimension = self.plan, trainable_size(self.model)
+        self._sampler = plan.sampler(self._source, size=units)
         self._units = units_together(
             units * plan.probability / self._processes.count,
             dimension,
-            rows=augmentations * (plan.rows_per_user or 1),
+            rows=self.augmentations * (plan.rows_per_user or 1),
             limit=max_physical_batch,
-            padded=plan.probability < 1 and next(model.parameters()).device.type == "cpu",
+            padded=plan.probability < 1 and next(self.model.parameters()).device.type == "cpu",
         )
         check_sum(plan, dimension, units=units, processes=self._processes.count)
         self._begun = False  # batches() was entered and paid for
@@ -96,6 +105,7 @@ class PrivateTraining:
         self._waiting = False  # a micro-batch was handed out and its backward has not run
         self._last = False  # it is the last of its batch
         self._trace()
+        self._engine.rest()
         self._saved = -1  # the step of the newest checkpoint
         self._keeper: Keeper | None = None
         if checkpoints is not None:
@@ -147,9 +157,9 @@ class PrivateTraining:
 
         losses    -- shape (B,): one per row, padding included (it is masked). Or a scalar, with its reduction declared.
         reduction -- "mean" or "sum": how the scalar was made of all B rows' losses, padding included. The update is that of the losses
-                     by row. `check` must have seen the loss before, with the same reduction. Refused where it shows: class weights or
-                     ignore_index in a mean, a division after the reduction, a penalty on parameters, rows that meet in the loss (by its
-                     second derivative, in the first batches and some later ones).
+                     by row. `check` must have seen the loss before, with the same reduction; that it is the same loss is the loop's promise.
+                     Refused where it shows: class weights or ignore_index in a mean, a division after the reduction, a penalty on
+                     parameters, rows that meet in the loss (by its second derivative, in the first batches and some later ones).
                      What leaves no trace in a loss is not: a weight of rows that is computed from all labels or masks (1 / words in the
                      batch), a maximum over rows. `check` finds what moves on synthetic rows; losses of shape (B,) have none of it.
         Raises ShapeError for another shape; ConfigError for another reduction than the loss shows; PrivacyError when a gradient would
@@ -186,7 +196,9 @@ class PrivateTraining:
         second derivative, is seen here alone.
 
         losses_of -- called with one batch, (x, y) say: does what the loop does up to private.backward, and returns what it is given.
-        reduction -- as private.backward is given it.
+        reduction -- as private.backward is given it. What is remembered is the word, not the loss: a loss changed afterwards, or another one
+                     under the same word, was not tried. Call it again for each.
+        Between two steps, or between backward and optimizer.step: the update in .grad stays.
         A detector, not a proof. Raises PrivacyError when examples influence one another, and what private.backward raises.
         """
 
@@ -194,11 +206,15 @@ class PrivateTraining:
             found = losses_of(*batch)
             return found if reduction is None else self._by_row(found, reduction)
 
-        probe(self._engine, given, self._tensors)
-        if reduction is not None:
-            with magnified(self.model, _MAGNIFIED):
-                probe(self._engine, given, self._tensors)
-            self._tried.add(reduction)
+        try:
+            probe(self._engine, given, self._tensors)
+            if reduction is not None:
+                with magnified(self.model, _MAGNIFIED):
+                    probe(self._engine, given, self._tensors)
+                self._tried.add(reduction)
+        finally:
+            if not self._waiting:
+                self._engine.rest()
 
     def finish(self) -> nn.Module:
         """Remove the hooks and return the model, now post-processing of what was paid for."""
@@ -340,13 +356,7 @@ class PrivateTraining:
     def _trace(self) -> None:
         """Trace the model on its likeliest input, so that what cannot be exact is refused before anything is paid for."""
         first = self._tensors[0]
-        likely = first.new_zeros((TRACED, *first.shape[1:]), device=next(self.model.parameters()).device)
-        try:
-            self._engine.trace(likely)
-        except TacitError:
-            raise
-        except Exception:  # noqa: BLE001 (the loop calls the model in another way, which the first batch shows)
-            return
+        self._engine.trace(first.new_zeros((TRACED, *first.shape[1:]), device=next(self.model.parameters()).device))
 
 
 def make_private(

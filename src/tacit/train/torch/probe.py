@@ -49,10 +49,10 @@ def probe(engine: Examined, losses_of: Callable[..., Tensor], tensors: tuple[Ten
             torch.manual_seed(0)
             return engine.examine(keep, lambda: losses_of(*(one.clone() for one in batch)), look)
 
-    look: Look = _digest
+    look: Look = digest
     plain = seen(base, look)[0]
     if not _alike(plain, seen(base, look)[0], slice(None)):  # sums on this device have no fixed order
-        look = _lengths
+        look = lengths
         plain = seen(base, look)[0]
     for example in (0, TRACED - 1):
         for what, other in _variants(base, example, fields=whole):
@@ -75,7 +75,7 @@ def magnified(model: nn.Module, factor: float) -> Iterator[None]:
         handle.remove()
 
 
-def _digest(gradients: Tensor) -> Tensor:
+def digest(gradients: Tensor) -> Tensor:
     """Return a number for each example, shape (B,), that any change of one bit of its gradient changes; zero for no gradient."""
     digests = torch.zeros(len(gradients), dtype=torch.int64, device=gradients.device)
     for start in range(0, gradients.shape[1], _PIECE):
@@ -86,9 +86,10 @@ def _digest(gradients: Tensor) -> Tensor:
     return digests
 
 
-def _lengths(gradients: Tensor) -> Tensor:
-    lengths: Tensor = gradients.double().norm(dim=1)
-    return lengths
+def lengths(gradients: Tensor) -> Tensor:
+    """Return each example's L2 length, shape (B,), float64, in gradient units."""
+    found: Tensor = gradients.double().norm(dim=1)
+    return found
 
 
 def probe_call(engine: Examined, model: Callable[..., Any], args: Any, kwargs: Any, rows: int, axes: list[Axis | None]) -> None:
@@ -165,10 +166,10 @@ def _compare_sums(seen: Any, base: tuple[Tensor, ...], everyone: Tensor, example
     removed = everyone.clone()
     removed[example] = False
     broken = tuple(replaced(one, example) for one in base)
-    without = seen(base, _lengths, removed)[1]
-    lengths, spoiled = seen(broken, _lengths)
-    sums = [("removed", seen(broken, _lengths, removed)[1])]
-    if not all(math.isfinite(float(one[example])) for one in lengths.values()):
+    without = seen(base, lengths, removed)[1]
+    measured, spoiled = seen(broken, lengths)
+    sums = [("removed", seen(broken, lengths, removed)[1])]
+    if not all(math.isfinite(float(one[example])) for one in measured.values()):
         sums.append(("made not finite", spoiled))
     for what, found in sums:
         for name, total in without.items():

@@ -183,14 +183,24 @@ _APART: dict[tuple[object, ...], bool] = {}
 def adds_apart(out: Tensor, block: int) -> bool:
     """Whether `out.addmm_` forms a product of `block` rows by itself and then adds it to out, as the proof needs.
 
-    Tried once per shape, dtype, device and number of threads, on numbers that would be lost in a chain beginning at out:
-    at 2^24 (2^53 in float64) adding 1 changes nothing, adding `block` at once is exact.
+    Tried once per shape, dtype, device and number of threads, at 2^30 (2^59 in float64), where neighbouring numbers are 128 apart: a
+    product of 128 is added exactly, and its half, added by itself, is lost. So rows that weigh 128 together show any split into halves
+    or smaller parts, and two rows of 64, the first and the last, show any split of consecutive rows.
     """
     key = (out.shape, block, out.dtype, out.device, torch.get_num_threads())
     if key not in _APART:
-        edge = 2.0**53 if out.dtype == torch.float64 else 2.0**24
-        trial = torch.full_like(out, edge)
-        rows = torch.ones(block, max(out.shape), dtype=out.dtype, device=out.device)
-        trial.addmm_(rows[:, : out.shape[0]].t(), rows[:, : out.shape[1]])
-        _APART[key] = bool((trial == torch.full_like(out, edge).add_(block)).all())
+        edge = torch.full_like(out, 2.0**59 if out.dtype == torch.float64 else 2.0**30)
+        ones = torch.ones(block, out.shape[1], dtype=out.dtype, device=out.device)
+        trials = (weights.to(out)[:, None].repeat(1, out.shape[0]) for weights in trial_weights(block))
+        _APART[key] = all(torch.equal(edge.clone().addmm_(rows.t(), ones), edge + 128) for rows in trials)
     return _APART[key]
+
+
+def trial_weights(block: int) -> tuple[Tensor, Tensor]:
+    """Return weights of `block` rows, each tensor of sum 128 and exact in any order: of the most rows that weigh alike, and of two ends."""
+    alike = 1 << (block.bit_length() - 1)
+    spread, ends = torch.zeros(block), torch.zeros(block)
+    spread[:alike] = 128 / alike
+    ends[0] += 64
+    ends[-1] += 64
+    return spread, ends
