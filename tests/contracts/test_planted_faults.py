@@ -692,10 +692,18 @@ FAULTS = (
     fault(
         12,
         "let a buffer carry what it saw",
+        "train/torch/guards.py",
+        "if now.get(name) != before.get(name):",
+        "if False:",
+        AROUND + "test_a_buffer_that_changes_only_in_training_is_refused",
+    ),
+    fault(
+        12,
+        "let the trace overlook a buffer that moves",
         "train/torch/trace.py",
         "    if changed:\n",
         "    if False:\n",
-        AROUND + "test_a_buffer_that_changes_only_in_training_is_refused",
+        AROUND + "test_a_buffer_that_changes_at_every_call_is_refused_by_name_before_anything_is_paid",
     ),
     # 13
     fault(

@@ -638,6 +638,18 @@ def test_a_loss_scaled_by_a_grad_scaler_is_clipped_all_the_same(ledger: Ledger) 
     assert sum(float(p.grad.square().sum()) for p in model.parameters() if p.grad is not None) <= 1
 
 
+def test_a_buffer_that_changes_at_every_call_is_refused_by_name_before_anything_is_paid(ledger: Ledger) -> None:
+    def kept(m: Any, x: Tensor) -> Tensor:
+        m.seen.add_(x.detach().mean(dim=0))
+        return m.b(m.a(x))
+
+    model = Part(kept, seen=lambda: nn.Buffer(torch.zeros(3)))
+    with pytest.raises(UnsupportedModel, match="buffer 'seen' changes while the model runs"):
+        training(model, data(), plan(12, 12, steps=3), ledger, Still(2))
+    assert not [one for one in ledger.entries() if one.kind == "dp"]
+    assert not model.get_buffer("seen").any()
+
+
 def test_a_buffer_that_changes_only_in_training_is_refused(ledger: Ledger) -> None:
     """The trace and the probe see 500 calls at most; from then on the model keeps what it saw in a buffer."""
     model = Part(_buffer_later, seen=lambda: nn.Buffer(torch.zeros(3)))
