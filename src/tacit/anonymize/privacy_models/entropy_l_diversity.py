@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tacit.anonymize.classes import Classes
 from tacit.anonymize.privacy_models.comparison import TOLERANCE
-from tacit.anonymize.privacy_models.frequencies import histogram_of, rows_by_class, sum_by_class, values_by_class
+from tacit.anonymize.privacy_models.frequencies import entropy_by_class, histogram_of, values_by_class
 from tacit.anonymize.privacy_models.parameters import check_column, check_number
 
 
@@ -40,8 +40,7 @@ class EntropyLDiversity:
 
     def holds(self, classes: Classes) -> NDArray[np.bool_]:
         histogram, count = histogram_of(classes, self.column), len(classes)
-        rows = np.maximum(rows_by_class(histogram, count), 1)
-        entropy = np.log(rows) - sum_by_class(histogram, histogram.counts * np.log(histogram.counts), count) / rows
+        entropy = entropy_by_class(histogram, count, np.log)
         return (values_by_class(histogram, count) >= self.l) & (entropy >= math.log(self.l) - TOLERANCE)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Sums over the sparse histogram of a sensitive column, one number per class."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,17 @@ def sum_by_class(histogram: Histogram, numbers: NDArray[Any], classes: int) -> N
 def rows_by_class(histogram: Histogram, classes: int) -> NDArray[np.int64]:
     """Return the rows of each class, shape (classes,), as the histogram counts them."""
     return sum_by_class(histogram, histogram.counts, classes).astype(np.int64)
+
+
+def entropy_by_class(
+    histogram: Histogram, classes: int, logarithm: Callable[[NDArray[np.int64]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Return of each class log |E| - (sum of c log c) / |E| over the counts c of its values: its entropy, with the natural logarithm.
+
+    logarithm -- of counts >= 1, or what an estimator of the entropy puts in its place.
+    """
+    rows = np.maximum(rows_by_class(histogram, classes), 1)
+    return np.asarray(logarithm(rows) - sum_by_class(histogram, histogram.counts * logarithm(histogram.counts), classes) / rows)
 
 
 def values_by_class(histogram: Histogram, classes: int) -> NDArray[np.int64]:
