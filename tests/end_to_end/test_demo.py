@@ -121,13 +121,24 @@ def test_run_again_nothing_is_redone(walked: tuple[Path, Answer]) -> None:
     assert answer.out.count("already done") == 8
 
 
+def numbers(text: str) -> set[str]:
+    """Every number that stands in a text, whole: 0.032 is not one of those of -20.032669."""
+    return set(re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?(?![\w.])", text))
+
+
 def test_the_release_edition_names_no_exact_number_of_private_rows(walked: tuple[Path, Answer]) -> None:
+    """Fails by chance with probability below 1e-6: of numbers drawn anew at every run only those of five digits and more are looked for, and
+    those that the page shows have seventeen; short shares (one half, 0.032) may stand there for another reason."""
     folder, _ = walked
     page = (folder / "runs/demo/report/release.html").read_text() + (folder / "runs/demo/report/release.json").read_text()
+    shown, looked_for = numbers(page), 0
     for step in ("evaluate", "attack", "anonymize"):
         for name, value in findings(folder, step).items():
             assert name == "direct identifiers" or f">{name}<" not in page, name
-            assert not isinstance(value, float) or value in (0.0, 0.2, 1.0) or repr(value) not in page, name
+            if isinstance(value, float) and len(repr(value).strip("-0.").replace(".", "")) >= 5:
+                assert repr(value) not in shown, name
+                looked_for += 1
+    assert looked_for >= 10
     for kind in ("e-mail", "sex life", "belief"):  # what the scan found in the rows
         assert kind not in page
     assert "epsilon" in page
