@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from tacit.noise.arithmetic import Library
+from tacit.noise.keystream import Keystream
+from tacit.noise.normal import Draws, memory_for
 from tacit.noise.source import SeededSource, Source
 from tacit.privacy.events import PoissonSampled
 from tacit.privacy.ledger import Ledger, Reservation
@@ -25,19 +27,20 @@ LARGEST = 10**6
 """Values of the largest model that these plans train."""
 
 
-class Still(SeededSource):
-    """Draws batches as its seed says, and noise of zero: what is tested is the arithmetic, under a plan that has its true price."""
+class Silence(Draws):
+    """Values of zero in place of normal ones."""
 
-    def next_release(self) -> Source:
-        return self
-
-    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        values = np.empty(count) if out is None else out
+    def normal(self, count: int, *, spread: float = 1.0, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        values = memory_for(count, spread, out)
         values.fill(0.0)
         return values
 
-    def rounded_normal(self, count: int, *, out: NDArray[np.float64] | None = None, **_: Any) -> NDArray[np.float64]:
-        return self.normal(count, out=out)
+
+class Still(SeededSource):
+    """Draws batches as its seed says, and noise of zero: what is tested is the arithmetic, under a plan that has its true price."""
+
+    def draws(self, *, by: Library = "numpy") -> Draws:
+        return Silence(Keystream(bytearray(32)), by=by)
 
 
 def plan(

@@ -1,6 +1,5 @@
 """One private training on handcrafted features, through the library's public gesture and an ordinary loop."""
 
-import math
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,13 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from handcrafted.images import Split
+from handcrafted.preparation import Preparation, Price
 from tacit import Ledger, make_private
-from tacit.noise.grid import clip_norm_for
-from tacit.noise.source import OsSource
-from tacit.train.releases import Releases, vector_block
+from tacit.train.torch.averaging import Average
 
 EPSILON, DELTA = 3.0, 1e-5
-_MEAN_DELTA = 1e-6  # of the mean's release, where there is one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +23,8 @@ class Setting:
 
     batch_size    -- expected rows in a step; epochs -- expected times a row is drawn.
     learning_rate -- of SGD with momentum; clip_norm -- in gradient units.
-    centering     -- epsilon, out of the 3, spent on the mean of all rows' features, which is then taken off each; 0 for none.
+    preparation   -- the statistics of all rows by which every row is shifted and scaled, and what they cost out of the 3; none by default.
+    average       -- decay of the average of the weights that is measured (post-processing, hence free); 0 for the last weights.
     """
 
     batch_size: int
@@ -34,7 +32,8 @@ class Setting:
     learning_rate: float
     clip_norm: float = 0.1
     momentum: float = 0.9
-    centering: float = 0.0
+    preparation: Preparation | None = None
+    average: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,13 +52,13 @@ def train(features: Split, build: Callable[[], nn.Module], setting: Setting) -> 
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as here, Ledger.open(Path(here) / "ledger.sqlite") as ledger:
         ledger.grant("images", epsilon=EPSILON, delta=DELTA, note="a public benchmark")
-        center = private_mean(features.train, setting.centering, ledger) if setting.centering else torch.zeros(())
+        prepare, spare = _prepared(setting.preparation, features.train, ledger)
         private = make_private(
             model,
             optimizer,
             (features.train, features.train_labels),
-            epsilon=EPSILON - setting.centering,
-            delta=DELTA if setting.centering == 0 else DELTA - _MEAN_DELTA,
+            epsilon=EPSILON - spare.epsilon,
+            delta=DELTA - spare.delta,
             clip_norm=setting.clip_norm,
             batch_size=setting.batch_size,
             epochs=setting.epochs,
@@ -68,33 +67,24 @@ def train(features: Split, build: Callable[[], nn.Module], setting: Setting) -> 
             request_id="training",
             max_physical_batch=1_024,
         )
+        average = Average(model, decay=setting.average)
         for rows, labels in private.batches():
-            private.backward(nn.functional.cross_entropy(model(rows.float() - center), labels, reduction="none"))
+            private.backward(nn.functional.cross_entropy(model(prepare(rows)), labels, reduction="none"))
             optimizer.step()
+            average.update()
         private.finish()
         spent = ledger.spent("images").epsilon
     seconds = time.perf_counter() - started
+    average.copy_to_model()
     with torch.no_grad():
-        guesses = torch.cat([model(rows.float() - center).argmax(dim=1) for rows in features.test.split(1_000)])
+        guesses = torch.cat([model(prepare(rows)).argmax(dim=1) for rows in features.test.split(1_000)])
     right = float((guesses == features.test_labels).float().mean())
     return Outcome(accuracy=right, epsilon=spent, seconds=seconds)
 
 
-def private_mean(rows: Tensor, epsilon: float, ledger: Ledger) -> Tensor:
-    """Return the mean of the rows, shape (...), released once for this epsilon and charged.
-
-    rows -- shape (n, ...): group-normalized, so a row of d values has length at most sqrt(d); float16 may add a thousandth.
-    """
-    length = math.sqrt(rows[0].numel()) * 1.001
-    total = torch.stack([part.double().sum(dim=0) for part in rows.split(1_000)]).sum(dim=0)
-    releases = Releases(
-        block=vector_block(epsilon=epsilon, delta=_MEAN_DELTA, length=rows[0].numel()),
-        ledger=ledger,
-        budget="images",
-        request_id="mean",
-        purpose="mean of the features",
-        source=OsSource.from_os(),
-    )
-    with releases as paid:
-        noisy = paid.release(total.flatten().numpy(), clip_norm=clip_norm_for(length))
-    return torch.from_numpy(noisy / len(rows)).float().view(rows.shape[1:])
+def _prepared(preparation: Preparation | None, rows: Tensor, ledger: Ledger) -> tuple[Callable[[Tensor], Tensor], Price]:
+    """Return what a row goes through before the model, and what finding it out cost."""
+    if preparation is None:
+        return Tensor.float, Price(epsilon=0.0, delta=0.0)
+    shift, factor = preparation.measure(rows, ledger)
+    return lambda part: (part.float() - shift) * factor, preparation.price

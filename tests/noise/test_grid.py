@@ -12,9 +12,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
+from noise.libraries import LIBRARIES
 from tacit.errors import ConfigError, PrivacyError, ShapeError
+from tacit.noise.arithmetic import PIECE, Library
 from tacit.noise.grid import GridVector, clip_target, grid_step
 from tacit.noise.source import OsSource
+
+SEVERAL = PIECE["torch"] + 5000
+"""Values of a vector that is worked on in several pieces."""
 
 clip_norms = st.floats(2.0**-200, 2.0**200) | st.sampled_from(
     [1.0, 0.1, 3.0, 2.0**-30, math.nextafter(1.0, 0), math.nextafter(1.0, 2)]
@@ -125,23 +130,66 @@ def test_a_sum_of_two_that_grows_too_large_is_refused() -> None:
         _ = half + half
 
 
-@pytest.mark.parametrize(
-    ("bad", "why"), [(0.5, "off its grid"), (2.0**52, "too large"), (-(2.0**60), "too large"), (np.nan, "off its grid")]
-)
-@pytest.mark.parametrize("place", [0, 40_000])
-def test_noise_off_the_grid_or_too_large_for_it_is_refused_wherever_it_stands(bad: float, why: str, place: int) -> None:
-    noise = np.zeros(40_001)
+@pytest.mark.parametrize("by", LIBRARIES)
+@pytest.mark.parametrize("bad", [2.0**52, -(2.0**52), 2.0**60, 1e200, -1e308, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [0, SEVERAL - 1])
+def test_noise_that_is_not_finite_or_too_large_is_refused_wherever_it_stands(bad: float, place: int, by: Library) -> None:
+    """Warnings are errors here: a sum of squares that overflows gives none."""
+    noise = np.zeros(SEVERAL)
     noise[place] = bad
-    with pytest.raises(PrivacyError, match=why):
-        GridVector.from_sum(np.zeros(40_001), 1.0).plus_noise(noise)
+    with pytest.raises(PrivacyError, match="not finite or too large"):
+        GridVector.from_sum(np.zeros(SEVERAL), 1.0).plus_noise(noise, by=by)
 
 
-@pytest.mark.parametrize("place", [0, 40_000])
-def test_a_sum_too_large_is_refused_wherever_it_stands(place: int) -> None:
-    total = np.zeros(40_001)
-    total[place] = 2.0**60
+@pytest.mark.parametrize("by", LIBRARIES)
+@pytest.mark.parametrize("place", [0, SEVERAL - 1])
+@pytest.mark.parametrize("bad", [2.0**60, 1e200, 1e308, np.nan, -np.inf])
+def test_a_sum_too_large_is_refused_wherever_it_stands(place: int, bad: float, by: Library) -> None:
+    total = np.zeros(SEVERAL)
+    total[place] = bad
     with pytest.raises(PrivacyError, match="too large"):
-        GridVector.from_sum(total, 1.0)
+        GridVector.from_sum(total, 1.0, by=by)
+
+
+@pytest.mark.parametrize("by", LIBRARIES)
+@pytest.mark.parametrize("most", [2.0**52 - 1, 1 - 2.0**52])
+def test_the_largest_units_are_let_through_exactly_and_one_more_is_refused(by: Library, most: float) -> None:
+    """Their squares add up to far more than one refused value's."""
+    vector = GridVector(units=np.full(50, most), step=1.0, clip_norm=1.0)
+    assert (vector.plus_noise(np.full(50, 0.4), by=by).units == most).all()
+    assert (vector.plus_noise(np.full(50, -most), by=by).units == 0).all()
+    with pytest.raises(PrivacyError, match="too large"):
+        vector.plus_noise(np.append(np.zeros(49), math.copysign(1.0, most)), by=by)
+    step = grid_step(1.0, 3)
+    assert (GridVector.from_sum(np.full(3, most * step), 1.0, by=by).units == most).all()
+
+
+@pytest.mark.parametrize("by", LIBRARIES)
+def test_noise_is_rounded_to_the_grid_whoever_drew_it(by: Library) -> None:
+    """Half steps go to the even neighbour, as in np.rint; the noise's memory holds the result."""
+    halves = (np.arange(SEVERAL) - SEVERAL // 2) / 2
+    units = (np.arange(SEVERAL) % 1000 - 500).astype(np.float64)
+    vector = GridVector(units=units, step=2.0**-20, clip_norm=1.0)
+    for noise in (halves, halves * math.pi, halves * 1e-3):
+        expected = units + np.rint(noise)
+        released = vector.plus_noise(noise, by=by)
+        np.testing.assert_array_equal(released.units, expected)
+        np.testing.assert_array_equal(released.units, np.rint(released.units))
+        assert (released.step, released.clip_norm) == (vector.step, vector.clip_norm)
+        assert np.shares_memory(released.units, noise)
+    np.testing.assert_array_equal(vector.units, units)
+    small = GridVector(units=np.zeros(6), step=1.0, clip_norm=1.0)
+    assert small.plus_noise(np.array([0.5, 1.5, 2.5, -0.5, -1.5, -2.5]), by=by).units.tolist() == [0, 2, 2, 0, -2, -2]
+
+
+@pytest.mark.parametrize("by", LIBRARIES)
+def test_noise_of_another_length_shape_or_precision_is_refused(by: Library) -> None:
+    vector = GridVector(units=np.zeros(3), step=1.0, clip_norm=1.0)
+    for noise in (np.zeros(2), np.zeros(4), np.zeros(1), np.zeros((3, 1))):
+        with pytest.raises(ShapeError):
+            vector.plus_noise(noise, by=by)
+    with pytest.raises(ConfigError, match="float32"):
+        vector.plus_noise(np.zeros(3, dtype=np.float32), by=by)
 
 
 def test_units_off_the_grid_are_refused() -> None:
@@ -218,23 +266,44 @@ def outputs_of(release: Callable[[Floats], Floats], dimension: int) -> tuple[Flo
 
 def grid_release(total: Floats) -> Floats:
     vector = GridVector.from_sum(total, CLIP)
-    noise = OsSource.from_os().rounded_normal(len(total), scale=SIGMA * CLIP, step=vector.step)
-    return (vector + GridVector(units=noise, step=vector.step, clip_norm=CLIP)).values
+    noise = OsSource.from_os().normal(len(total), spread=SIGMA * CLIP / vector.step)
+    return vector.plus_noise(noise).values
 
 
+def torch_release(total: Floats) -> Floats:
+    vector = GridVector.from_sum(total, CLIP, by="torch")
+    noise = OsSource.from_os().normal(len(total), spread=SIGMA * CLIP / vector.step, by="torch")
+    return vector.plus_noise(noise, by="torch").values
+
+
+RELEASES = {"numpy": grid_release, "torch": torch_release}
+
+
+@pytest.mark.parametrize("by", LIBRARIES)
 @pytest.mark.parametrize("dimension", [1_000, 1_000_000])
-def test_a_million_outputs_are_on_the_grid_and_their_low_bits_say_nothing(dimension: int) -> None:
-    first, second, step = outputs_of(grid_release, dimension)
+def test_a_million_outputs_are_on_the_grid_and_their_low_bits_say_nothing(dimension: int, by: Library) -> None:
+    first, second, step = outputs_of(RELEASES[by], dimension)
     assert len(first) == len(second) == N
     assert faults(first, second, step) == []
 
 
 def test_outputs_of_single_numbers_are_on_the_grid() -> None:
+    """Many vectors of one coordinate each, on the grid of one coordinate, with the noise that such a vector gets."""
     step = grid_step(CLIP, 1)
-    noise = OsSource.from_os().rounded_normal(2 * N, scale=SIGMA * CLIP, step=step).reshape(2, N)
     units = [GridVector.from_sum(np.array([total]), CLIP).units[0] for total in (0.123, 0.123 + step)]
     assert units[1] == units[0] + 1
-    assert faults((units[0] + noise[0]) * step, (units[1] + noise[1]) * step, step) == []
+    first, second = (
+        GridVector(units=np.full(N, one), step=step, clip_norm=CLIP).plus_noise(
+            OsSource.from_os().normal(N, spread=SIGMA * CLIP / step)
+        )
+        for one in units
+    )
+    assert faults(first.values, second.values, step) == []
+
+
+def rounded_normal(count: int, spread: float) -> Floats:
+    """Return noise in whole steps."""
+    return np.rint(OsSource.from_os().normal(count, spread=spread))
 
 
 def float_noise(total: Floats) -> Floats:
@@ -250,20 +319,20 @@ def float_noise_rounded_off_the_grid(total: Floats) -> Floats:
 def sum_not_rounded(total: Floats) -> Floats:
     """Planted: noise on the grid, but the sum off it."""
     step = grid_step(CLIP, len(total))
-    return total + step * OsSource.from_os().rounded_normal(len(total), scale=SIGMA * CLIP, step=step)
+    return total + step * rounded_normal(len(total), SIGMA * CLIP / step)
 
 
 def noise_on_a_coarser_grid(total: Floats) -> Floats:
     """Planted: every output is on the grid, but the noise has even multiples only, so parity names the input."""
     vector = GridVector.from_sum(total, CLIP)
-    return (vector.units + 2 * OsSource.from_os().rounded_normal(len(total), scale=CLIP, step=2 * vector.step)) * vector.step
+    return (vector.units + 2 * rounded_normal(len(total), CLIP / (2 * vector.step))) * vector.step
 
 
 def noise_with_uneven_residues(total: Floats) -> Floats:
     """Planted: one output in a hundred has the last bit of its noise cleared: all residues appear, unevenly."""
-    vector, source = GridVector.from_sum(total, CLIP), OsSource.from_os()
-    noise = source.rounded_normal(len(total), scale=SIGMA * CLIP, step=vector.step)
-    chosen = source.uniform_words(len(total)) < np.uint64(2**64 // 20)
+    vector = GridVector.from_sum(total, CLIP)
+    noise = rounded_normal(len(total), SIGMA * CLIP / vector.step)
+    chosen = OsSource.from_os().uniform_words(len(total)) < np.uint64(2**64 // 20)
     return (vector.units + np.where(chosen, noise - noise % 2, noise)) * vector.step
 
 

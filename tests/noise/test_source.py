@@ -1,8 +1,10 @@
 """No two releases share a stream, whatever is forked, copied, threaded or restored; tests' sources say what they are."""
 
+import contextlib
 import copy
 import hmac
 import itertools
+import math
 import pickle
 import struct
 import subprocess
@@ -18,8 +20,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
+from noise.libraries import LIBRARIES
 from tacit.errors import ConfigError, PrivacyError
-from tacit.noise import OsSource, SeededSource, Source, Zeros, keystream
+from tacit.noise import GridVector, OsSource, SeededSource, Source, Zeros, keystream
+from tacit.noise.arithmetic import Library
 
 
 def first_words(source: Source) -> bytes:
@@ -92,24 +96,24 @@ def test_threads_share_no_stream() -> None:
 
 
 @pytest.mark.parametrize("make", [OsSource.from_os, lambda: SeededSource(1)])
-def test_releases_taken_beforehand_share_no_stream_and_each_serves_once(make: Callable[[], Source]) -> None:
-    source = make()
-    taken = [source.next_release() for _ in range(20)]
-    streams = [first_words(one) for one in taken] + [first_words(source) for _ in range(20)]
+def test_no_two_vectors_are_alike_whether_of_one_release_or_of_several(make: Callable[[], Source]) -> None:
+    source, streams = make(), []
+    with source.draws() as one, source.draws() as other:
+        for _ in range(20):
+            streams += [one.normal(4).tobytes(), other.normal(4).tobytes(), source.normal(4).tobytes(), first_words(source)]
+    assert len(streams) == 80
     assert repeats(streams) == 0
-    assert {(one.name, one.private) for one in taken} == {(source.name, source.private)}
-    with pytest.raises(PrivacyError, match="asked for a second"):
-        taken[0].uniform_words(1)
 
 
-def test_a_release_keeps_the_place_where_it_was_taken() -> None:
-    """Drawn last or first, it holds what the source would have given then."""
+def test_a_release_made_piece_by_piece_keeps_the_place_where_it_was_begun() -> None:
+    """Drawn last or first, its first piece is what the source would have given then; the next releases do not notice it."""
     plain, source = SeededSource(1), SeededSource(1)
     first, second, third = (plain.normal(8) for _ in range(3))
-    one, two = source.next_release(), source.next_release()
-    np.testing.assert_array_equal(source.normal(8), third)
-    np.testing.assert_array_equal(two.normal(8), second)
-    np.testing.assert_array_equal(one.normal(8), first)
+    with source.draws() as one, source.draws() as two:
+        np.testing.assert_array_equal(source.normal(8), third)
+        np.testing.assert_array_equal(two.normal(8), second)
+        np.testing.assert_array_equal(one.normal(8), first)
+        assert not np.isin(one.normal(8), [first, second, third]).any()
 
 
 def restored(source: OsSource, releases: int) -> OsSource:
@@ -159,7 +163,7 @@ def test_a_release_key_is_hkdf_of_everything_that_may_differ(monkeypatch: pytest
     info = b"tacit noise release" + bytes(range(32)) + here
     key = HKDFExpand(hashes.SHA256(), 32, info).derive(source._root)
     out = np.empty(32, dtype=np.uint8)
-    keystream.Keystream(bytearray(key)).at(0).fill(out)
+    keystream.Keystream(bytearray(key)).fill(out)
     assert first_words(source) == out.tobytes()
 
 
@@ -176,13 +180,21 @@ def test_a_production_source_cannot_be_seeded() -> None:
         OsSource.from_os(1)  # type: ignore[call-arg]
 
 
+def pieces(source: Source, *lengths: int) -> None:
+    with source.draws() as draws:
+        for length in lengths:
+            draws.normal(length)
+
+
 @pytest.mark.parametrize(
     "release",
     [
         lambda source: source.uniform_words(5),
         lambda source: source.normal(5),
-        lambda source: source.normal(100_000, threads=2),
-        lambda source: source.rounded_normal(5, scale=1.0, step=0.25),
+        lambda source: source.normal(100_000, spread=4.0),
+        lambda source: pieces(source, 5, 100_000),
+        lambda source: pieces(source, 5, -1),
+        lambda source: source.normal(5, spread=math.nan),
     ],
 )
 def test_the_key_is_overwritten_after_each_release(release: Callable[[Source], Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +206,8 @@ def test_the_key_is_overwritten_after_each_release(release: Callable[[Source], A
             streams.append((key, bytes(key)))
 
     monkeypatch.setattr("tacit.noise.source.Keystream", Recorded)
-    release(OsSource.from_os())
+    with contextlib.suppress(ConfigError):
+        release(OsSource.from_os())
     ((after, before),) = streams
     assert before != bytes(32)
     assert after == bytes(32)
@@ -219,9 +232,9 @@ def test_a_seeded_source_repeats_itself_and_says_loudly_that_it_protects_nobody(
 
 
 def test_a_seeded_vector_can_be_recomputed_from_its_definition() -> None:
-    """Golden: key by hmac, words by one call of the cipher, Box-Muller by mpmath in 60 digits."""
+    """Golden: key by hmac, words by plain counter mode from block 2 on, Box-Muller by mpmath in 60 digits, rounded there."""
     key = hmac.new(b"tacit TEST SOURCE, NOT PRIVATE", b"-2 0", "sha256").digest()
-    stream = Cipher(algorithms.AES256(key), modes.CTR(bytes(16))).encryptor().update(bytes(18 * 250))
+    stream = Cipher(algorithms.AES256(key), modes.CTR((2).to_bytes(16, "big"))).encryptor().update(bytes(18 * 250))
     words = struct.unpack("<250q250q250H", stream)
     sines, cosines = [], []
     with mpmath.workdps(60):
@@ -229,26 +242,28 @@ def test_a_seeded_vector_can_be_recomputed_from_its_definition() -> None:
             radius = mpmath.sqrt(-2 * mpmath.log(abs(a + mpmath.mpf(f | 1) / 2**16) / 2**63))
             sines.append(int(mpmath.nint(radius * mpmath.sinpi(mpmath.mpf(b) / 2**63) * 3000)))
             cosines.append(int(mpmath.nint(radius * mpmath.cospi(mpmath.mpf(b) / 2**63) * 3000)))
-    assert SeededSource(-2).rounded_normal(500, scale=3000.0, step=1.0).tolist() == sines + cosines
+    zero = GridVector(units=np.zeros(500), step=1.0, clip_norm=1.0)
+    assert zero.plus_noise(SeededSource(-2).normal(500, spread=3000.0)).units.tolist() == sines + cosines
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 2**15, 2**15 + 1, 200_001])
-def test_any_number_of_threads_draws_the_same_vector(count: int) -> None:
-    vectors = [SeededSource(3).normal(count, threads=threads) for threads in (1, 2, 3, 16)]
-    for vector in vectors:
-        assert vector.shape == (count,)
-        np.testing.assert_array_equal(vector, vectors[0])
+@pytest.mark.parametrize("by", LIBRARIES)
+def test_the_spread_multiplies_the_same_values(by: Library) -> None:
+    normal = SeededSource(4).normal(100_000, by=by)
+    for spread in (2.0**-40, 3072.0, 2.0**40):
+        np.testing.assert_allclose(SeededSource(4).normal(100_000, spread=spread, by=by), spread * normal, rtol=1e-12)
 
 
-def test_rounded_noise_is_the_rounding_of_the_same_values() -> None:
-    normal, rounded = SeededSource(4).normal(100_000), SeededSource(4).rounded_normal(100_000, scale=3.0, step=2.0**-10)
-    assert np.abs(rounded - normal * 3072).max() <= 0.5 + 1e-9
+@pytest.mark.parametrize("by", LIBRARIES)
+def test_a_vector_is_the_only_piece_of_its_release(by: Library) -> None:
+    with SeededSource(4).draws(by=by) as draws:
+        np.testing.assert_array_equal(SeededSource(4).normal(50_001, spread=3.0, by=by), draws.normal(50_001, spread=3.0))
 
 
 def test_zeros_adds_nothing_but_still_draws_batches() -> None:
     source = Zeros()
     assert not source.normal(1000).any()
-    assert not source.rounded_normal(1000, scale=2.0, step=0.5).any()
+    with source.draws() as draws:
+        assert not draws.normal(1000, spread=4.0).any()
     assert repeats([first_words(source) for _ in range(3)]) == 0
     assert (source.private, source.name) == (False, "zeros")
 
@@ -262,19 +277,25 @@ def test_the_production_source_is_private_and_shows_no_key() -> None:
 SOURCES = [OsSource.from_os, lambda: SeededSource(1), Zeros]
 
 
+@pytest.mark.parametrize("by", LIBRARIES)
 @pytest.mark.parametrize("make", SOURCES)
-def test_every_source_writes_into_the_memory_it_is_given(make: Callable[[], Source]) -> None:
-    memory = np.full(7, np.nan)
-    assert make().normal(7, out=memory) is memory
+@pytest.mark.parametrize("count", [1, 7, 8, 300_001])
+def test_every_source_writes_into_the_memory_it_is_given(make: Callable[[], Source], count: int, by: Library) -> None:
+    memory = np.full(count, np.nan)
+    assert make().normal(count, by=by, out=memory) is memory
     assert np.isfinite(memory).all()
-    assert make().rounded_normal(7, scale=1.0, step=0.5, out=memory) is memory
-    np.testing.assert_array_equal(memory, np.rint(memory))
+    whole = np.full(count + 2, np.nan)
+    with make().draws(by=by) as draws:
+        assert draws.normal(count, spread=2.0, out=whole[1:-1]).base is whole
+    assert np.isnan(whole).tolist() == [True, *[False] * count, True]
 
 
 @pytest.mark.parametrize("make", SOURCES)
 def test_every_source_hands_out_nothing_when_asked_for_nothing(make: Callable[[], Source]) -> None:
     source = make()
-    assert source.normal(0).shape == source.rounded_normal(0, scale=1.0, step=1.0).shape == source.uniform_words(0).shape == (0,)
+    assert source.normal(0).shape == source.normal(0, spread=2.0).shape == source.uniform_words(0).shape == (0,)
+    with source.draws() as draws:
+        assert draws.normal(0).shape == (0,)
 
 
 @pytest.mark.parametrize("make", SOURCES)
@@ -284,23 +305,30 @@ def test_every_source_hands_out_nothing_when_asked_for_nothing(make: Callable[[]
         ({"count": -1}, "count must be"),
         ({"count": 2.0}, "count must be"),
         ({"count": True}, "count must be"),
-        ({"threads": 0}, "threads must be"),
-        ({"threads": 1.5}, "threads must be"),
-        ({"scale": 0.0}, "noise of scale 0.0"),
-        ({"scale": -1.0}, "noise of scale -1.0"),
-        ({"scale": float("nan")}, "noise of scale nan"),
-        ({"scale": float("inf")}, "noise of scale inf"),
-        ({"step": 0.0}, "grid of step 0.0"),
-        ({"step": -0.5}, "grid of step -0.5"),
-        ({"step": 2.0**-41}, "ratio between"),
+        ({"spread": 0.0}, "noise of spread 0.0"),
+        ({"spread": -1.0}, "noise of spread -1.0"),
+        ({"spread": float("nan")}, "noise of spread nan"),
+        ({"spread": float("inf")}, "noise of spread inf"),
+        ({"spread": 2.0**-41}, "between 2\\^-40"),
+        ({"spread": 2.0**41}, "between 2\\^-40"),
         ({"out": np.empty(4)}, "out must be"),
         ({"out": np.empty(3, dtype=np.float32)}, "out must be"),
         ({"out": np.empty(6)[::2]}, "out must be"),
+        ({"out": np.empty((3, 1))}, "out must be"),
+        ({"out": np.frombuffer(bytes(24))}, "out must be a writeable"),
     ],
 )
 def test_arguments_out_of_range_are_refused(make: Callable[[], Source], arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        make().rounded_normal(**{"count": 3, "scale": 1.0, "step": 0.5, **arguments})
+        make().normal(**{"count": 3, "spread": 2.0, **arguments})
+    with pytest.raises(ConfigError, match=message), make().draws() as draws:
+        draws.normal(**{"count": 3, "spread": 2.0, **arguments})
+
+
+@pytest.mark.parametrize("make", SOURCES[:2])
+def test_an_arithmetic_that_does_not_exist_is_refused(make: Callable[[], Source]) -> None:
+    with pytest.raises(ConfigError, match="'numpy' or by 'torch', got 'jax'"):
+        make().normal(3, by="jax")  # type: ignore[arg-type]
 
 
 def test_a_seed_must_be_a_whole_number() -> None:

@@ -22,6 +22,9 @@ from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
 
 from tacit.errors import TacitError
+from tacit.noise.arithmetic import Library
+from tacit.noise.keystream import Keystream
+from tacit.noise.normal import Draws, memory_for
 from tacit.noise.source import OsSource, SeededSource, Zeros
 from tacit.privacy.ledger import Ledger, Reservation
 from tacit.train.clipping import AdaptiveClipping
@@ -35,14 +38,20 @@ ROWS = 64
 Seen = dict[str, Any]
 
 
+class Silence(Draws):
+    """Values of zero in place of normal ones."""
+
+    def normal(self, count: int, *, spread: float = 1.0, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        values = memory_for(count, spread, out)
+        values.fill(0.0)
+        return values
+
+
 class Still(SeededSource):
     """Draws batches as its seed says, and no noise."""
 
-    def normal(self, count: int, **_: Any) -> NDArray[np.float64]:
-        return np.zeros(count)
-
-    def rounded_normal(self, count: int, **_: Any) -> NDArray[np.float64]:
-        return np.zeros(count)
+    def draws(self, *, by: Library = "numpy") -> Draws:
+        return Silence(Keystream(bytearray(32)), by=by)
 
 
 class Copied(OsSource):
@@ -52,8 +61,8 @@ class Copied(OsSource):
         super().__init__()
         self._noise = SeededSource(1)
 
-    def rounded_normal(self, count: int, **more: Any) -> NDArray[np.float64]:
-        return self._noise.rounded_normal(count, **more)
+    def draws(self, *, by: Library = "numpy") -> Draws:
+        return self._noise.draws(by=by)
 
 
 def rows() -> tuple[Tensor, Tensor, Tensor]:

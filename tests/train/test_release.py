@@ -1,5 +1,6 @@
 """The releaser works piece by piece, and nobody can tell: one grid, one noise, every parameter its own part."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from noise.libraries import torch_threads
 from tacit.errors import PrivacyError
 from tacit.noise.grid import grid_step
 from tacit.noise.source import SeededSource, Zeros
@@ -76,22 +78,25 @@ def test_no_noise_is_used_for_two_pieces() -> None:
 
 
 def test_the_number_of_threads_changes_no_bit() -> None:
-    """A test source numbers its releases, so each piece's place among them must not depend on which thread comes first."""
-    before, seen = torch.get_num_threads(), []
-    try:
-        for threads in (1, 2, 3):
-            torch.set_num_threads(threads)
+    seen = []
+    for threads in (1, 2, 3):
+        with torch_threads(threads):
             seen += [torch.cat([one.flatten() for one in released(independent(), some_sums())])]
-    finally:
-        torch.set_num_threads(before)
     assert torch.equal(seen[0], seen[1])
     assert torch.equal(seen[1], seen[2])
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_one_band_is_dp_sgd_bit_for_bit_in_a_model_of_several_pieces(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_is_one_vector_of_the_source_whatever_its_pieces_and_parameters() -> None:
+    """The noise of a step is what the source gives in one call by torch: the pieces are whole chunks of it."""
+    step = grid_step(1.0, DIMENSION)
+    zeros = [torch.zeros(shape, dtype=torch.float64) for shape in SHAPES]
+    values = torch.cat([one.flatten() for one in released(independent(), zeros)])
+    noise = SeededSource(1).normal(DIMENSION, spread=1.0 / step, by="torch")
+    assert torch.equal(values * 4 / step, torch.from_numpy(np.rint(noise)))
+
+
+def test_one_band_is_dp_sgd_bit_for_bit_in_a_model_of_several_pieces() -> None:
     """The same sampler (a chance per step and unit) and the same stream, two steps; two bands are something else."""
-    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     sizes: dict[str, Any] = {"n": 400, "batch_size": 40, "epochs": 1, "clip_norm": 1.0, "parameters": DIMENSION}
     choices: list[dict[str, Any]] = [{}, {"mechanism": "banded", "bands": 1}, {"mechanism": "banded", "bands": 2}]
     runs = []
@@ -102,13 +107,13 @@ def test_one_band_is_dp_sgd_bit_for_bit_in_a_model_of_several_pieces(threads: in
     assert not torch.equal(runs[0], runs[2])
 
 
-def test_what_one_thread_refuses_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sum too large for the grid, in a piece that only the second thread sees."""
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+@pytest.mark.parametrize("make", [independent, correlated])
+def test_what_a_later_piece_refuses_is_raised(make: Callable[[], Noising]) -> None:
+    """A sum too large for the grid, in the last of three pieces."""
     sums = some_sums()
     sums[1][-1] = float("inf")
     with pytest.raises(PrivacyError, match="not finite"):
-        released(independent(), sums)
+        released(make(), sums)
 
 
 def test_a_gradient_that_is_kept_never_shows_a_later_sum() -> None:

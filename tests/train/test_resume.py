@@ -19,6 +19,9 @@ from torch import Tensor, nn
 
 from simple_training import cross_entropy, priced
 from tacit.errors import ConfigError, RunError
+from tacit.noise.arithmetic import Library
+from tacit.noise.keystream import Keystream
+from tacit.noise.normal import Draws
 from tacit.noise.source import SeededSource
 from tacit.privacy.ledger import Ledger
 from tacit.train.clipping import AdaptiveClipping
@@ -95,6 +98,20 @@ OPTIMIZERS: dict[str, Any] = {
 }
 
 
+class HeardDraws(Draws):
+    """Notes the values that it hands out."""
+
+    def __init__(self, stream: Keystream, noise: list[bytes], *, by: Library) -> None:
+        super().__init__(stream, by=by)
+        self._noise = noise
+
+    def normal(self, count: int, *, spread: float = 1.0, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        values = super().normal(count, spread=spread, out=out)
+        if len(values) > 1:  # a vector's: single numbers, of a clip norm's bits, can be alike by chance
+            self._noise.append(values.tobytes())
+        return values
+
+
 class Heard(SeededSource):
     """A test source that is listened to: every vector of normal values it hands out."""
 
@@ -102,16 +119,8 @@ class Heard(SeededSource):
         super().__init__(seed)
         self._noise = noise
 
-    def normal(self, count: int, **more: Any) -> NDArray[np.float64]:
-        return self._noted(super().normal(count, **more))
-
-    def rounded_normal(self, count: int, **more: Any) -> NDArray[np.float64]:
-        return self._noted(super().rounded_normal(count, **more))
-
-    def _noted(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        if len(values) > 1:  # a vector's: single numbers, of a clip norm's bits, can be alike by chance
-            self._noise.append(values.tobytes())
-        return values
+    def draws(self, *, by: Library = "numpy") -> Draws:
+        return HeardDraws(self._stream(), self._noise, by=by)
 
 
 @dataclass(kw_only=True)

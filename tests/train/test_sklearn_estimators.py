@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from tacit.errors import BudgetExceeded, ConfigError, DataError
+from tacit.noise.arithmetic import Library
 from tacit.noise.grid import clip_target
+from tacit.noise.normal import Draws
 from tacit.noise.source import OsSource, SeededSource
 from tacit.privacy.ledger import Ledger
 from tacit.train.releases import Releases
@@ -36,12 +37,12 @@ class Watched(SeededSource):
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__(1)
-        self.ledger, self.draws = ledger, 0
+        self.ledger, self.releases = ledger, 0
 
-    def rounded_normal(self, *arguments: Any, **more: Any) -> NDArray[np.float64]:
+    def draws(self, *, by: Library = "numpy") -> Draws:
         assert self.ledger.spent("people").epsilon > 0, "noise is drawn before anything is paid"
-        self.draws += 1
-        return super().rounded_normal(*arguments, **more)
+        self.releases += 1
+        return super().draws(by=by)
 
 
 @pytest.mark.parametrize("name", STATISTICS)
@@ -58,7 +59,7 @@ def test_it_pays_before_anything_is_computed_from_the_rows(name: str, ledger: Le
     monkeypatch.setattr(owner, function, watched)
     source = Watched(ledger)
     estimator(name, ledger, source=source).fit(*people(name, 60))
-    assert len(seen) == source.draws >= 1
+    assert len(seen) == source.releases >= 1
     seen.clear()
     with pytest.raises(BudgetExceeded):
         estimator(name, ledger, epsilon=50.0).fit(*people(name, 60))

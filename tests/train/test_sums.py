@@ -162,3 +162,19 @@ def test_a_step_takes_the_pages_of_the_step_before() -> None:
     ]
     assert counts[0] < 100
     assert counts[1] > 1000
+
+
+def test_many_vectors_are_the_blocks_they_would_be_one_by_one() -> None:
+    """Over groups (17 blocks and a rest) and after other blocks; each block's bits are its own, so a zeroed vector moves its group's alone."""
+    torch.manual_seed(3)
+    vectors, scales = torch.randn(17 * BLOCK + 5, 6), torch.rand(17 * BLOCK + 5)
+    many, single = RunningSum(torch.zeros(3, 2)), RunningSum(torch.zeros(3, 2))
+    for one in (many, single):
+        one.add_block(torch.ones(3, 2))
+    many.add_many(vectors, scales, lambda vector: vector.view(2, 3).t())
+    for start in range(0, len(vectors), BLOCK):
+        single.add_block((scales[start : start + BLOCK] @ vectors[start : start + BLOCK]).view(2, 3).t())
+    assert many._group.terms == single._group.terms == (1 + 17 + 1) % GROUP  # no longer in float32 than one by one
+    exact = 1 + (scales.double() @ vectors.double()).view(2, 3).t()
+    torch.testing.assert_close(many.take().double(), exact, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(single.take().double(), exact, rtol=1e-5, atol=1e-5)

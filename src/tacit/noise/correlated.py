@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError
+from tacit.noise.arithmetic import Library
 from tacit.noise.source import Source
 
 State = dict[str, NDArray[np.float64]]
@@ -33,7 +34,7 @@ __all__ = ["BandedNoise", "BufferedNoise", "NoiseStream", "State", "TreeNoise"]
 class NoiseStream(Protocol):
     """Correlated vectors of one length, one after another."""
 
-    def draw(self, source: Source, *, threads: int = 1) -> NDArray[np.float64]:
+    def draw(self, source: Source, *, by: Library = "numpy") -> NDArray[np.float64]:
         """Return the next w_t, shape (d,), in raw deviations; the raw draws are the source's."""
         ...
 
@@ -57,9 +58,9 @@ class BandedNoise:
         self._past = np.zeros((len(coefficients) - 1, dimension))
         self._step = 0
 
-    def draw(self, source: Source, *, threads: int = 1) -> NDArray[np.float64]:
+    def draw(self, source: Source, *, by: Library = "numpy") -> NDArray[np.float64]:
         rows, d = self._past.shape
-        vector = source.normal(d, threads=threads)
+        vector = source.normal(d, by=by)
         for back, coefficient in enumerate(self._coefficients, 1):
             vector -= coefficient * self._past[(self._step - back) % rows]
         if rows:
@@ -85,8 +86,8 @@ class BufferedNoise:
         self._scales, self._decays = scales, decays
         self._buffers = np.zeros((len(scales), dimension))
 
-    def draw(self, source: Source, *, threads: int = 1) -> NDArray[np.float64]:
-        vector = source.normal(self._buffers.shape[1], threads=threads)
+    def draw(self, source: Source, *, by: Library = "numpy") -> NDArray[np.float64]:
+        vector = source.normal(self._buffers.shape[1], by=by)
         for scale, buffer in zip(self._scales, self._buffers, strict=True):
             vector -= scale * buffer
         for decay, buffer in zip(self._decays, self._buffers, strict=True):
@@ -114,15 +115,15 @@ class TreeNoise:
         self._prefix = np.zeros(dimension)
         self._step = 0  # inside the tree
 
-    def draw(self, source: Source, *, threads: int = 1) -> NDArray[np.float64]:
+    def draw(self, source: Source, *, by: Library = "numpy") -> NDArray[np.float64]:
         if self._step == 1 << (len(self._weights) - 1):
             self._step = 0
             self._prefix = np.zeros_like(self._prefix)
-        node, level = source.normal(len(self._prefix), threads=threads), 0
+        node, level = source.normal(len(self._prefix), by=by), 0
         while self._step >> level & 1:  # the node's left sibling is there: they make their parent
             level += 1
             weight = self._weights[level]
-            own = source.normal(len(self._prefix), threads=threads)
+            own = source.normal(len(self._prefix), by=by)
             node = weight * own + (1 - weight) * (self._levels[level - 1] + node)
         self._levels[level] = node
         self._step += 1

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, PrivacyError, ShapeError
+from tacit.noise.arithmetic import PIECE, Library, arithmetic
 
 CLIP_MARGIN = 2.0**-9
 """Share of the clip norm that clipping leaves free for float error and rounding; see tacit.noise.sensitivity."""
@@ -23,7 +24,6 @@ ROUNDING_SHARE = 2.0**-10
 """Share of the clip norm that rounding both neighbours' sums to the grid may take."""
 
 _LARGEST_UNIT = 2.0**52  # sums and differences of two such integers are exact in float64
-_PIECE = 1 << 15  # values worked on at a time: a quarter of a mebibyte
 _SMALLEST_STEP, _LARGEST_STEP = 2.0**-900, 2.0**900  # units * step neither overflows nor underflows
 
 
@@ -89,21 +89,30 @@ class GridVector:
             raise ConfigError(f"a grid's step is a power of two, got {self.step}. Take it from grid_step(clip_norm, dimension).")
         _check_vector(self.units)
         units = self.units + 0.0
-        for piece in _pieces(len(units)):
-            _check_size(units[piece])
+        for piece in _pieces(len(units), "numpy"):
+            _check_size(units[piece], np)
             _check_whole(units[piece])
-        units.flags.writeable = False
-        object.__setattr__(self, "units", units)
+        object.__setattr__(self, "units", _read_only(units))
 
     @classmethod
-    def from_sum(cls, total: NDArray[np.float64], clip_norm: float, *, dimension: int | None = None) -> "GridVector":
+    def from_sum(
+        cls,
+        total: NDArray[np.float64],
+        clip_norm: float,
+        *,
+        dimension: int | None = None,
+        by: Library = "numpy",
+        out: NDArray[np.float64] | None = None,
+    ) -> "GridVector":
         """Round a sum to the grid of its clip norm and dimension: units = round(total / g).
 
         total     -- shape (d,), float64, d >= 1: a sum whose contributions were clipped to clip_target(clip_norm) and added as
-                     tacit.noise.sensitivity proves. Never changed.
+                     tacit.noise.sensitivity proves. Never changed, unless it is out.
         clip_norm -- C, same unit.
         dimension -- of the whole vector, when total is a piece of it: the grid is the whole vector's. len(total) by default.
-        Raises PrivacyError when a value is not finite or has 2^52 steps or more.
+        by        -- the library that does the arithmetic; the units are the same.
+        out       -- memory for the units, shape (d,), contiguous, which may be total's own; fresh memory by default.
+        Raises PrivacyError when a value is not finite or has 2^52 steps or more, ConfigError for memory that does not fit.
         """
         _check_vector(total)
         if dimension is not None and dimension < len(total):
@@ -111,22 +120,23 @@ class GridVector:
                 f"a piece of {len(total)} values cannot belong to a vector of {dimension}. Give the whole vector's length."
             )
         step = grid_step(clip_norm, len(total) if dimension is None else dimension)
-        units = np.empty(len(total))
+        units, (library, shown) = np.empty(len(total)) if out is None else out, arithmetic(by)
+        _check_memory("out", units, len(total))
+        given, made = shown(total), shown(units)
         with np.errstate(over="ignore"):  # an overflow becomes an infinity, which is refused
-            for piece in _pieces(len(total)):
-                part = units[piece]
-                np.multiply(total[piece], 1.0 / step, out=part)
-                np.rint(part, out=part)
+            for piece in _pieces(len(total), by):
+                part = made[piece]
+                library.multiply(given[piece], 1.0 / step, out=part)
+                library.round(part, out=part)
                 part += 0.0
-                _check_size(part)
+                _check_size(part, library)
         return cls._of_integers(units, step, clip_norm)
 
     @classmethod
     def _of_integers(cls, units: NDArray[np.float64], step: float, clip_norm: float) -> "GridVector":
         """Return the vector of what is known to be integers below 2^52, none -0.0, in memory of their own: nothing is checked."""
-        units.flags.writeable = False
         made = object.__new__(cls)
-        for name, value in (("units", units), ("step", step), ("clip_norm", clip_norm)):
+        for name, value in (("units", _read_only(units)), ("step", step), ("clip_norm", clip_norm)):
             object.__setattr__(made, name, value)
         return made
 
@@ -134,6 +144,12 @@ class GridVector:
     def values(self) -> NDArray[np.float64]:
         """The vector in the sum's own unit, shape (d,): units * step, exactly."""
         return self.units * self.step
+
+    def write_values(self, out: NDArray[np.float64], *, divisor: float, by: Library = "numpy") -> None:
+        """Write units * (step / divisor) into out, shape (d,): the vector as a mean over that many, in the sum's own unit."""
+        library, shown = arithmetic(by)
+        _check_memory("out", out, len(self.units))
+        library.multiply(shown(self.units), self.step / divisor, out=shown(out))
 
     def __add__(self, other: object) -> "GridVector":
         if not isinstance(other, GridVector):
@@ -145,22 +161,27 @@ class GridVector:
                 "Round both sums with the same clip norm and dimension."
             )
         units = self.units + other.units
-        _check_size(units)
+        _check_size(units, np)
         return GridVector._of_integers(units, self.step, self.clip_norm)
 
-    def plus_noise(self, noise: NDArray[np.float64]) -> "GridVector":
-        """Return this vector plus noise that a source rounded to integers, shape (d,); the noise's memory becomes the result's.
+    def plus_noise(self, noise: NDArray[np.float64], *, by: Library = "numpy") -> "GridVector":
+        """Return this vector plus noise rounded to the grid, shape (d,); the noise's memory becomes the result's.
 
-        Raises PrivacyError for noise off the grid, ShapeError for another length.
+        noise -- in steps of the grid; shape (d,). It is rounded here, whoever drew it: nothing off the grid is ever added.
+        by    -- the library that does the arithmetic; the result is the same.
+        Raises PrivacyError where noise or result is not finite or has 2^52 steps or more, ShapeError for another length.
         """
         _check_vector(noise)
         if noise.shape != self.units.shape:
             raise ShapeError(f"noise has shape {noise.shape}, and the vector {self.units.shape}. Draw one value for each.")
-        for piece in _pieces(len(noise)):
-            part = noise[piece]
-            _check_whole(part)
-            part += self.units[piece]  # exact where the result is below 2^52, which is checked; -0.0 + 0.0 is 0.0
-            _check_size(part)
+        _check_memory("noise", noise, len(noise))
+        library, shown = arithmetic(by)
+        units, noisy = shown(self.units), shown(noise)
+        for piece in _pieces(len(noise), by):
+            part = noisy[piece]
+            library.round(part, out=part)
+            part += units[piece]  # exact where the result is below 2^52, which is checked; -0.0 + 0.0 is 0.0
+            _check_size(part, library)
         return GridVector._of_integers(noise, self.step, self.clip_norm)
 
 
@@ -170,9 +191,25 @@ def _checked_clip_norm(clip_norm: float) -> Fraction:
     return Fraction(clip_norm)
 
 
-def _pieces(length: int) -> Iterator[slice]:
+def _pieces(length: int, by: Library) -> Iterator[slice]:
     """Yield slices that are worked on at a time, so that intermediate arrays stay in the cache."""
-    return (slice(start, start + _PIECE) for start in range(0, length, _PIECE))
+    return (slice(start, start + PIECE[by]) for start in range(0, length, PIECE[by]))
+
+
+def _read_only(units: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the same memory, which its owner alone can change."""
+    shown = units.view()
+    shown.flags.writeable = False
+    return shown
+
+
+def _check_memory(name: str, memory: NDArray[np.float64], length: int) -> None:
+    """Raise unless the memory holds this many float64 values and either library can write to it: torch would be shown a copy."""
+    if memory.shape != (length,) or memory.dtype != np.float64 or not memory.flags.c_contiguous or not memory.flags.writeable:
+        raise ConfigError(
+            f"{name} must be a writeable contiguous float64 array of shape ({length},), got {memory.dtype} of shape {memory.shape}. "
+            "What stood in it before would be taken for units of the grid: give memory of the vector's own length."
+        )
 
 
 def _check_whole(units: NDArray[np.float64]) -> None:
@@ -183,8 +220,15 @@ def _check_whole(units: NDArray[np.float64]) -> None:
         )
 
 
-def _check_size(units: NDArray[np.float64]) -> None:
-    least, most = (float(units.min()), float(units.max())) if len(units) else (0.0, 0.0)
+def _check_size(units: Any, library: Any) -> None:
+    """Raise unless every value is finite and below 2^52 in size.
+
+    To torch a sum of squares below 2^103 says so, in a third of the time. numpy's has threads of its own, which go on spinning
+    afterwards and take the processor from everyone else.
+    """
+    if not len(units) or (library is not np and float(library.dot(units, units)) < _LARGEST_UNIT**2 / 2):
+        return
+    least, most = float(library.amin(units)), float(library.amax(units))
     if not (least > -_LARGEST_UNIT and most < _LARGEST_UNIT):  # also refuses NaN, which either of the two then is
         raise PrivacyError(
             "a vector has values that are not finite or too large for its grid (2^52 steps or more). Rounding would not be "

@@ -17,14 +17,16 @@ is the innermost cell, u < 2^-78, which one value stands for: see missing_mass.
 Source: Box & Muller 1958, Ann. Math. Stat. 29, 610.
 """
 
-import itertools
 import math
-from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tacit.noise.keystream import BLOCK_BYTES, Keystream
+from tacit.errors import ConfigError
+from tacit.noise.arithmetic import Library, arithmetic
+from tacit.noise.keystream import Keystream
 
 LARGEST = math.sqrt(2 * 79 * math.log(2))
 """The largest |z| that can come out: u = 2^-79, 10.465 sigma."""
@@ -33,8 +35,10 @@ TAIL_MASS = 2.0**-78
 """Chance that a pair's radius falls into the innermost cell, u < 2^-78 (r > 10.40), where one value stands for all."""
 
 _PAIR_BYTES = 18
-_CHUNK_PAIRS = 1 << 14  # 288 KiB of keystream and 128 KiB of radii: stays in a second-level cache of 1 MiB
-_CHUNK_BLOCKS = _CHUNK_PAIRS * _PAIR_BYTES // BLOCK_BYTES
+CHUNK_PAIRS = {"numpy": 1 << 14, "torch": 1 << 16}
+"""Pairs drawn at a time: 288 KiB of keystream and 128 KiB of radii stay in a second-level cache of 1 MiB; the threads of torch
+share four times as much."""
+
 _ALIGNMENT = 64  # a vector register; misaligned operands cost half the speed
 
 
@@ -47,78 +51,79 @@ def missing_mass(count: int) -> float:
     return -(-count // 2) * TAIL_MASS
 
 
-def draw(stream: Keystream, out: NDArray[np.float64], *, spread: float = 1.0, rounded: bool = False, threads: int = 1) -> None:
-    """Fill out, shape (count,), contiguous, with spread * N(0, 1); rounded to integers when asked.
+class Draws:
+    """The normal values of one release, vector after vector; what they were made from is overwritten with zeros on leaving `with`.
 
-    The chunks of a vector have fixed places in the stream, so any number of threads draws the same vector.
+    stream -- the release's keystream; erased on leaving.
+    by     -- the library that does the arithmetic. Its chunks are of its own length, so that each makes values of its own of a stream.
     """
-    chunks = -(-len(out) // (2 * _CHUNK_PAIRS))
-    workers = max(1, min(threads, chunks))
-    cuts = [chunks * i // workers for i in range(workers + 1)]
-    if workers == 1:
-        _draw_chunks(stream, out, cuts[0], cuts[1], spread, rounded)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        parts = [pool.submit(_draw_chunks, stream, out, a, b, spread, rounded) for a, b in itertools.pairwise(cuts)]
-        for part in parts:
-            part.result()
 
+    def __init__(self, stream: Keystream, *, by: Library = "numpy") -> None:
+        arithmetic(by)
+        self._stream, self._by = stream, by
+        self._words, self._radius = _aligned(0), _aligned(0).view(np.float64)
 
-def _draw_chunks(stream: Keystream, out: NDArray[np.float64], first: int, last: int, spread: float, rounded: bool) -> None:
-    """Fill the chunks first <= i < last of out."""
-    reader = stream.at(first * _CHUNK_BLOCKS)
-    out = out[first * 2 * _CHUNK_PAIRS : last * 2 * _CHUNK_PAIRS]
-    most = min(_CHUNK_PAIRS, -(-len(out) // 2))
-    scratch = _aligned(most * _PAIR_BYTES)
-    radius = _aligned(most * 8).view(np.float64)
-    try:
-        for start in range(0, len(out), 2 * _CHUNK_PAIRS):
-            piece = out[start : start + 2 * _CHUNK_PAIRS]
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._words.fill(0)
+        self._radius.fill(0)
+        self._stream.erase()
+
+    def normal(self, count: int, *, spread: float = 1.0, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Return the next values of spread * N(0, 1), shape (count,), in out or in fresh memory. Raises as `Source.normal` does."""
+        values, size = memory_for(count, spread, out), 2 * CHUNK_PAIRS[self._by]
+        self._have(-(-min(size, count) // 2))
+        for start in range(0, count, size):
+            piece = values[start : start + size]
             pairs = -(-len(piece) // 2)
-            words = scratch[: pairs * _PAIR_BYTES]
-            reader.fill(words)
-            values = transform(words, radius[:pairs], spread)
-            if rounded:
-                np.rint(values[: len(piece)], out=piece)
-            else:
-                np.copyto(piece, values[: len(piece)])  # one block copy: memory is not read before it is overwritten
-    finally:
-        scratch.fill(0)
-        radius.fill(0)
+            words = self._words[: pairs * _PAIR_BYTES]
+            self._stream.fill(words)
+            transform(words, self._radius[:pairs], spread, piece, self._by)
+        return values
+
+    def _have(self, pairs: int) -> None:
+        """Have memory for a chunk of that many pairs."""
+        if len(self._radius) < pairs:
+            self._words.fill(0)
+            self._radius.fill(0)
+            self._words, self._radius = _aligned(pairs * _PAIR_BYTES), _aligned(pairs * 8).view(np.float64)
 
 
-def transform(words: NDArray[np.uint8], radius: NDArray[np.float64], spread: float) -> NDArray[np.float64]:
-    """Turn keystream into normal values, in place; return a view of words as float64, shape (2 * pairs,).
+def transform(
+    words: NDArray[np.uint8], radius: NDArray[np.float64], spread: float, out: NDArray[np.float64], by: Library = "numpy"
+) -> None:
+    """Turn keystream into normal values.
 
-    words  -- shape (18 * pairs,), 64-byte aligned: all A, then all B (8 bytes each, little-endian), then all F (2 bytes each).
+    words  -- shape (18 * pairs,), 64-byte aligned: all A, then all B (8 bytes each, little-endian), then all F (2 bytes each); overwritten.
     radius -- shape (pairs,): scratch.
-    The first half of the result holds spread * r sin, the second spread * r cos.
+    out    -- shape (2 * pairs,) or one less, for spread * r sin of every pair, then spread * r cos of every pair, or of all but the last.
     """
-    pairs = len(radius)
-    a = words[: 8 * pairs].view(np.int64)
-    b = words[8 * pairs : 16 * pairs].view(np.int64)
-    f = words[16 * pairs :].view(np.uint16)
-    tangent, scale = a.view(np.float64), b.view(np.float64)  # later tenants of the same memory
-    np.copyto(radius, a)
+    pairs, (library, shown) = len(radius), arithmetic(by)
+    a, b, f = words[: 8 * pairs], words[8 * pairs : 16 * pairs], words[16 * pairs :].view(np.uint16)
     np.bitwise_or(f, 1, out=f)
-    np.copyto(tangent, f)
-    np.multiply(tangent, 2.0**-16, out=tangent)
-    np.add(radius, tangent, out=radius)
-    np.multiply(radius, 2.0**-63, out=radius)  # +-u
-    np.square(radius, out=radius)
-    np.log(radius, out=radius)  # 2 ln u
-    np.multiply(radius, -spread * spread, out=radius)
-    np.sqrt(radius, out=radius)  # spread * r
-    np.copyto(tangent, b)
-    np.multiply(tangent, math.pi * 2.0**-64, out=tangent)  # angle / 2, from -pi/2 to pi/2
-    np.tan(tangent, out=tangent)
-    np.square(tangent, out=scale)
-    np.add(scale, 1.0, out=scale)
-    np.divide(radius, scale, out=scale)
-    np.multiply(scale, 2.0, out=scale)  # 2r / (1 + t^2)
-    np.multiply(scale, tangent, out=tangent)
-    np.subtract(scale, radius, out=scale)
-    return words[: 16 * pairs].view(np.float64)
+    tangent, scale = shown(a.view(np.float64)), shown(b.view(np.float64))  # later tenants of the same memory
+    radius = shown(radius)
+    radius[:] = shown(a.view(np.int64))
+    tangent[:] = shown(f)
+    library.multiply(tangent, 2.0**-16, out=tangent)
+    library.add(radius, tangent, out=radius)
+    library.multiply(radius, 2.0**-63, out=radius)  # +-u
+    library.square(radius, out=radius)
+    library.log(radius, out=radius)  # 2 ln u
+    library.multiply(radius, -spread * spread, out=radius)
+    library.sqrt(radius, out=radius)  # spread * r
+    tangent[:] = shown(b.view(np.int64))
+    library.multiply(tangent, math.pi * 2.0**-64, out=tangent)  # angle / 2, from -pi/2 to pi/2
+    library.tan(tangent, out=tangent)
+    library.square(tangent, out=scale)
+    library.add(scale, 1.0, out=scale)
+    library.divide(radius, scale, out=scale)
+    library.multiply(scale, 2.0, out=scale)  # 2r / (1 + t^2)
+    cosines = len(out) - pairs
+    library.multiply(scale, tangent, out=shown(out[:pairs]))
+    library.subtract(scale[:cosines], radius[:cosines], out=shown(out[pairs:]))
 
 
 def _aligned(size: int) -> NDArray[np.uint8]:
@@ -126,3 +131,26 @@ def _aligned(size: int) -> NDArray[np.uint8]:
     raw = np.empty(size + _ALIGNMENT, dtype=np.uint8)
     start = -raw.ctypes.data % _ALIGNMENT
     return raw[start : start + size]
+
+
+def memory_for(count: int, spread: float, out: NDArray[np.float64] | None) -> NDArray[np.float64]:
+    """Return the array to fill: out when given, else fresh memory. Raises ConfigError when an argument does not fit."""
+    check_count(count)
+    if not 2.0**-40 <= spread <= 2.0**40:
+        raise ConfigError(
+            f"noise of spread {spread} is not possible: it must lie between 2^-40 and 2^40, beyond which float64 noise on a grid has no "
+            "bits left. On a grid it is the scale divided by the step: take the step from grid_step(clip_norm, dimension)."
+        )
+    if out is None:
+        return np.empty(count, dtype=np.float64)
+    if out.shape != (count,) or out.dtype != np.float64 or not out.flags.c_contiguous or not out.flags.writeable:
+        raise ConfigError(
+            f"out must be a writeable contiguous float64 array of shape ({count},), got {out.dtype} of shape {out.shape}. "
+            "Leave it away for new memory."
+        )
+    return out
+
+
+def check_count(count: int) -> None:
+    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 0:
+        raise ConfigError(f"count must be a whole number >= 0, got {count!r}. It is the number of values to draw.")

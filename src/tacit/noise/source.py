@@ -2,20 +2,21 @@
 
 import hmac
 import itertools
-import math
 import os
 import struct
 import threading
 import time
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from typing import NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, PrivacyError
+from tacit.noise.arithmetic import Library
 from tacit.noise.keystream import Keystream
-from tacit.noise.normal import draw
+from tacit.noise.normal import Draws, check_count, memory_for
 
 
 class Source(Protocol):
@@ -35,25 +36,28 @@ class Source(Protocol):
         """Return shape (count,): independent uniform 64-bit words; count >= 0."""
         ...
 
-    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        """Return shape (count,): independent N(0, 1) values, tails right beyond 9 sigma; count >= 0.
-
-        threads -- how many share the work; >= 1; changes the time, never the law.
-        out     -- memory to write into, shape (count,), contiguous; fresh memory costs a fifth of the time.
-        """
-        ...
-
-    def rounded_normal(
-        self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
+    def normal(
+        self, count: int, *, spread: float = 1.0, by: Library = "numpy", out: NDArray[np.float64] | None = None
     ) -> NDArray[np.float64]:
-        """Return shape (count,): round(scale * N(0, 1) / step), integers as float64; count >= 0.
+        """Return shape (count,): independent values of spread * N(0, 1), tails right beyond 9 sigma; count >= 0.
 
-        scale -- standard deviation; > 0; step -- the grid's step, same unit; > 0. Their ratio lies between 2^-40 and 2^40.
+        spread -- standard deviation; between 2^-40 and 2^40.
+        by     -- the library that does the arithmetic: "numpy", on one thread, or "torch", on as many as it has. The same law; other
+                  values.
+        out    -- memory to write into, shape (count,), contiguous; fresh memory costs a fifth of the time.
         """
         ...
 
-    def next_release(self) -> "Source":
-        """Return a source for exactly one release, whose place among all releases is taken now: threads may then draw in any order."""
+    def draws(self, *, by: Library = "numpy") -> AbstractContextManager["NormalDraws"]:
+        """Return the values of one release that is made piece by piece, for one thread, used up inside `with`."""
+        ...
+
+
+class NormalDraws(Protocol):
+    """The normal values of one release, vector after vector."""
+
+    def normal(self, count: int, *, spread: float = 1.0, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """Return the next values, as Source.normal does."""
         ...
 
 
@@ -70,35 +74,17 @@ class _Keyed(ABC):
     def _stream(self) -> Keystream:
         """Return the keystream of one release, under a key that no other release has."""
 
-    def next_release(self) -> Source:
-        return _OneRelease(self._stream(), private=self.private, name=self.name)
-
     def uniform_words(self, count: int) -> NDArray[np.uint64]:
         return _uniform(self._stream(), count)
 
-    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        return _normal(self._stream(), count, threads, out)
-
-    def rounded_normal(
-        self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
+    def normal(
+        self, count: int, *, spread: float = 1.0, by: Library = "numpy", out: NDArray[np.float64] | None = None
     ) -> NDArray[np.float64]:
-        return _rounded(self._stream(), count, scale, step, threads, out)
+        with self.draws(by=by) as draws:
+            return draws.normal(count, spread=spread, out=out)
 
-
-class _OneRelease(_Keyed):
-    """One release of another source, drawn later."""
-
-    def __init__(self, stream: Keystream, *, private: bool, name: str) -> None:
-        self._waiting: Keystream | None = stream
-        self.private, self.name = private, name
-
-    def _stream(self) -> Keystream:
-        stream, self._waiting = self._waiting, None
-        if stream is None:
-            raise PrivacyError(
-                "a source for one release was asked for a second: its noise would repeat. Take next_release() for each."
-            )
-        return stream
+    def draws(self, *, by: Library = "numpy") -> Draws:
+        return Draws(self._stream(), by=by)
 
 
 class OsSource(_Keyed):
@@ -189,74 +175,23 @@ class Zeros:
     def uniform_words(self, count: int) -> NDArray[np.uint64]:
         return self._words.uniform_words(count)
 
-    def next_release(self) -> Source:
-        return self
-
-    def normal(self, count: int, *, threads: int = 1, out: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
-        values = _memory(count, threads, out)
+    def normal(
+        self, count: int, *, spread: float = 1.0, by: Library = "numpy", out: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float64]:
+        values = memory_for(count, spread, out)
         values.fill(0.0)
         return values
 
-    def rounded_normal(
-        self, count: int, *, scale: float, step: float, threads: int = 1, out: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float64]:
-        _spread(scale, step)
-        return self.normal(count, threads=threads, out=out)
+    def draws(self, *, by: Library = "numpy") -> AbstractContextManager[NormalDraws]:
+        return nullcontext(self)
 
     def __repr__(self) -> str:
         return "Zeros(NO NOISE AT ALL)"
 
 
 def _uniform(stream: Keystream, count: int) -> NDArray[np.uint64]:
-    _check_count(count)
-    words = np.empty(count, dtype=np.uint64)
     with stream:
-        stream.at(0).fill(words.view(np.uint8))
+        check_count(count)
+        words = np.empty(count, dtype=np.uint64)
+        stream.fill(words.view(np.uint8))
     return words
-
-
-def _normal(stream: Keystream, count: int, threads: int, out: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    values = _memory(count, threads, out)
-    with stream:
-        draw(stream, values, threads=threads)
-    return values
-
-
-def _rounded(
-    stream: Keystream, count: int, scale: float, step: float, threads: int, out: NDArray[np.float64] | None
-) -> NDArray[np.float64]:
-    spread = _spread(scale, step)
-    values = _memory(count, threads, out)
-    with stream:
-        draw(stream, values, spread=spread, rounded=True, threads=threads)
-    return values
-
-
-def _spread(scale: float, step: float) -> float:
-    """Return scale / step. Raises ConfigError when it is not between 2^-40 and 2^40."""
-    if not (scale > 0 and step > 0 and math.isfinite(scale) and math.isfinite(step) and 2.0**-40 <= scale / step <= 2.0**40):
-        raise ConfigError(
-            f"noise of scale {scale} on a grid of step {step} is not possible: both must be finite and > 0 and their ratio "
-            "between 2^-40 and 2^40, beyond which float64 noise has no bits left. Take step from grid_step(clip_norm, dimension)."
-        )
-    return scale / step
-
-
-def _memory(count: int, threads: int, out: NDArray[np.float64] | None) -> NDArray[np.float64]:
-    """Return the array to fill: out when given, else fresh memory. Raises ConfigError when an argument does not fit."""
-    _check_count(count)
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise ConfigError(f"threads must be a whole number >= 1, got {threads!r}. Use 1, or the number of free cores.")
-    if out is None:
-        return np.empty(count, dtype=np.float64)
-    if out.shape != (count,) or out.dtype != np.float64 or not out.flags.c_contiguous or not out.flags.writeable:
-        raise ConfigError(
-            f"out must be a writeable contiguous float64 array of shape ({count},), got {out.dtype} of shape {out.shape}. "
-            "Leave it away for new memory."
-        )
-    return out
-
-
-def _check_count(count: int) -> None:
-    if isinstance(count, bool) or not isinstance(count, int | np.integer) or count < 0:
-        raise ConfigError(f"count must be a whole number >= 0, got {count!r}. It is the number of values to draw.")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 
-def normal(source: Source, shape: tuple[int, ...], dtype: "torch.dtype | None" = None, *, threads: int = 1) -> "torch.Tensor":
+def normal(source: Source, shape: tuple[int, ...], dtype: "torch.dtype | None" = None) -> "torch.Tensor":
     """Return a CPU tensor of independent N(0, 1) values from the source.
 
     dtype -- float64 (default) shares the drawn memory without a copy; any other is rounded from it.
@@ -21,5 +21,5 @@ def normal(source: Source, shape: tuple[int, ...], dtype: "torch.dtype | None" =
         import torch
     except ImportError:
         raise MissingExtra("noise as a tensor needs torch, which is not installed. Run: pip install 'tacit[torch]'") from None
-    values = torch.from_numpy(source.normal(math.prod(shape), threads=threads)).reshape(shape)
+    values = torch.from_numpy(source.normal(math.prod(shape), by="torch")).reshape(shape)
     return values if dtype is None else values.to(dtype)

@@ -108,7 +108,7 @@ def test_values_are_clipped_missing_ones_are_the_middle_and_other_columns_are_le
 
 def test_it_is_charged_before_a_value_is_read_or_noise_is_drawn(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    scaled, normal = private_noise._scaled, SeededSource.rounded_normal
+    scaled, draws = private_noise._scaled, SeededSource.draws
 
     def spy(*arguments: Any) -> Any:
         seen.append(ledger.spent("survey").epsilon)
@@ -116,10 +116,10 @@ def test_it_is_charged_before_a_value_is_read_or_noise_is_drawn(ledger: Ledger, 
 
     def drawn(*arguments: Any, **more: Any) -> Any:
         seen.append(ledger.spent("survey").epsilon)
-        return normal(*arguments, **more)
+        return draws(*arguments, **more)
 
     monkeypatch.setattr(private_noise, "_scaled", spy)
-    monkeypatch.setattr(SeededSource, "rounded_normal", drawn)
+    monkeypatch.setattr(SeededSource, "draws", drawn)
     noisy(people(50), ledger, source=SeededSource(1))
     assert len(seen) == 3
     assert all(0.99 <= spent <= 1.0 for spent in seen)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
+from typing import Any, NoReturn
 
 import mpmath
 import numpy as np
@@ -25,13 +25,11 @@ class ChosenWords:
         assert count == len(self._words)
         return self._words
 
-    def normal(self, count: int, *, threads: int = 1, out: Any = None) -> NDArray[np.float64]:
+    def normal(self, count: int, **_: Any) -> NDArray[np.float64]:
         raise AssertionError("no normal values are chosen here")
 
-    rounded_normal: Any = normal
-
-    def next_release(self) -> "ChosenWords":
-        return self
+    def draws(self, **_: Any) -> NoReturn:
+        raise AssertionError("no normal values are chosen here")
 
 
 def law(answer: Callable[[NDArray[np.uint64]], NDArray[Any]]) -> dict[int, Fraction]:

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from noise.libraries import LIBRARIES
 from privacy.test_participation import BANDED, BUFFERED, IDENTITY
 from tacit.errors import ConfigError, PrivacyError, ShapeError
 from tacit.noise import GridVector, OsSource, SeededSource, Source, Zeros
+from tacit.noise.arithmetic import Library
 from tacit.privacy import Gaussian
 from tacit.privacy.mechanisms.correlated import CorrelatedNoising, IndependentNoising, stream_of
 from tacit.privacy.strategies import Strategy, Tree
@@ -26,19 +28,23 @@ def test_independent_noise_is_dp_sgd_bit_for_bit_and_one_band_is_independent_noi
     for step in range(5):
         expected = Gaussian(noise_multiplier=1.5).release(total(1000, step), plain).units
         assert np.array_equal(independent.release(total(1000, step)).units, expected)
+    parts = independent.releases([total(600, 1), total(400, 2)], np.empty(600))
+    own = Gaussian(noise_multiplier=1.5).releases([total(600, 1), total(400, 2)], plain, np.empty(600))
+    assert all(np.array_equal(one.units, other.units) for one, other in zip(parts, own, strict=True))
     assert independent.state() == {}
     with pytest.raises(ConfigError, match="Use IndependentNoising"):
         noising(IDENTITY, SeededSource(3))
 
 
+@pytest.mark.parametrize("by", LIBRARIES)
 @pytest.mark.parametrize("strategy", STRATEGIES, ids=str)
-def test_a_release_is_the_sum_and_the_rounded_noise_of_its_step(strategy: Strategy) -> None:
+def test_a_release_is_the_sum_and_the_rounded_noise_of_its_step(strategy: Strategy, by: Library) -> None:
     run, stream, source = noising(strategy, SeededSource(4)), stream_of(strategy, 300), SeededSource(4)
     for step in range(6):
         given = GridVector.from_sum(np.linspace(-5.0, 5.0, 300) * step, 2.0)
         before = given.units.copy()
-        released = run.release(given)
-        noise = np.rint(stream.draw(source) * (1.5 * 2.0 / given.step))
+        released = run.release(given, by=by)
+        noise = np.rint(stream.draw(source, by=by) * (1.5 * 2.0 / given.step))
         assert np.array_equal(released.units, before + noise)
         assert np.array_equal(given.units, before)
         assert (released.step, released.clip_norm) == (given.step, 2.0)
@@ -68,7 +74,7 @@ def residues(strategy: Strategy, start: float, draws: int) -> np.ndarray:
 def test_no_residue_of_the_grid_tells_neighbouring_sums_apart(strategy: Strategy) -> None:
     """SOUNDNESS 15 for correlated noise. Chi-square over 256 residues, for both sums: fails by chance with probability <= 1e-6 each.
 
-    Float noise added to the sum, or rounded off the grid, leaves values off the grid: GridVector refuses them.
+    Float noise added to the sum, or rounded off the grid, leaves values off the grid; a GridVector's noise is rounded by itself.
     """
     from scipy.stats import chi2
 

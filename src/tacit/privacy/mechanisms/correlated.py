@@ -1,6 +1,7 @@
 """Gaussian noise correlated between the steps of one run: banded, buffered (BLT) and tree, behind one stateful release."""
 
 import math
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, PrivacyError
 from tacit.noise import GridVector, Source
+from tacit.noise.arithmetic import Library
 from tacit.noise.correlated import BandedNoise, BufferedNoise, NoiseStream, State, TreeNoise
 from tacit.privacy.mechanisms.gaussian import Gaussian
 from tacit.privacy.strategies import Banded, Buffered, Strategy, Tree
@@ -19,8 +21,11 @@ __all__ = ["CorrelatedNoising", "IndependentNoising", "Noising"]
 class Noising(Protocol):
     """The noise of one run: called once a step, in order."""
 
-    def release(self, total: GridVector, *, threads: int = 1) -> GridVector:
-        """Return total + this step's noise, on total's grid. Raises PrivacyError when the grid or the vector's length is not the run's."""
+    def release(self, total: GridVector, *, by: Library = "numpy") -> GridVector:
+        """Return total + this step's noise, on total's grid. Raises PrivacyError when the grid or the vector's length is not the run's.
+
+        by -- the library that does the arithmetic.
+        """
         ...
 
     def state(self) -> dict[str, NDArray[np.float64]]:
@@ -45,12 +50,14 @@ class IndependentNoising:
     mechanism: Gaussian
     source: Source
 
-    def release(self, total: GridVector, *, threads: int = 1) -> GridVector:
-        return self.mechanism.release(total, self.source, threads=threads)
+    def release(self, total: GridVector, *, by: Library = "numpy") -> GridVector:
+        return self.mechanism.release(total, self.source, by=by)
 
-    def next_release(self) -> "IndependentNoising":
-        """Return the noising of one release (a piece of a vector, say) whose stream is its own from now on, for any thread."""
-        return IndependentNoising(mechanism=self.mechanism, source=self.source.next_release())
+    def releases(
+        self, totals: Iterable[GridVector], memory: NDArray[np.float64], *, by: Library = "numpy"
+    ) -> Generator[GridVector, None, None]:
+        """Yield the release of a vector piece by piece, all in the same memory (tacit.privacy.mechanisms.gaussian)."""
+        return self.mechanism.releases(totals, self.source, memory, by=by)
 
     def state(self) -> State:
         return {}
@@ -82,7 +89,7 @@ class CorrelatedNoising:
         self._stream: NoiseStream | None = None
         self._grid: tuple[int, float, float] | None = None  # length, step and clip norm of the run's sums
 
-    def release(self, total: GridVector, *, threads: int = 1) -> GridVector:
+    def release(self, total: GridVector, *, by: Library = "numpy") -> GridVector:
         grid = (len(total.units), total.step, total.clip_norm)
         if self._grid not in (None, grid):
             raise PrivacyError(
@@ -93,11 +100,9 @@ class CorrelatedNoising:
         if self._stream is None:
             self._stream = stream_of(self._strategy, len(total.units))
         self._gaussian.check(total)
-        noise = self._stream.draw(self._source, threads=threads) * (
-            self._gaussian.noise_multiplier * total.clip_norm / total.step
-        )
-        units = np.rint(noise, out=noise)
-        return total.plus_noise(units)
+        noise = self._stream.draw(self._source, by=by)
+        noise *= self._gaussian.noise_multiplier * total.clip_norm / total.step
+        return total.plus_noise(noise, by=by)
 
     def state(self) -> State:
         if self._stream is None or self._grid is None:

@@ -1,9 +1,14 @@
 """The Gaussian mechanism on a grid: the release, its event, and where the proof is."""
 
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tacit.errors import PrivacyError, ShapeError
 from tacit.noise import GridVector, Source, grid_step
+from tacit.noise.arithmetic import Library
 from tacit.privacy.events import GaussianEvent
 
 
@@ -19,19 +24,31 @@ class Gaussian:
     def __post_init__(self) -> None:
         object.__setattr__(self, "noise_multiplier", self.event().noise_multiplier)  # one rule for both: the event's
 
-    def release(self, total: GridVector, source: Source, threads: int = 1) -> GridVector:
+    def release(self, total: GridVector, source: Source, *, by: Library = "numpy") -> GridVector:
         """Return total + noise of standard deviation noise_multiplier * total.clip_norm, still on total's grid.
 
-        total   -- shape (d,), d >= 1: a sum to which one unit contributes at most total.clip_norm in L2, grid rounding
-                   included (GridVector.from_sum, SOUNDNESS rule "vector noise"). Never mutated.
-        source  -- where the noise comes from; the release protects someone only when source.private.
-        threads -- how many share the work; >= 1; never changes the law of the result.
+        total  -- shape (d,), d >= 1: a sum to which one unit contributes at most total.clip_norm in L2, grid rounding
+                  included (GridVector.from_sum, SOUNDNESS rule "vector noise"). Never mutated.
+        source -- where the noise comes from; the release protects someone only when source.private.
+        by     -- the library that does the arithmetic (tacit.noise.arithmetic); never changes the law of the result.
         Raises ShapeError for an empty vector and PrivacyError when the grid is coarser than the sensitivity proof allows.
         """
-        self.check(total)
-        scale = self.noise_multiplier * total.clip_norm
-        units = source.rounded_normal(len(total.units), scale=scale, step=total.step, threads=threads)
-        return total.plus_noise(units)
+        (released,) = self.releases([total], source, np.empty(len(total.units)), by=by)
+        return released
+
+    def releases(
+        self, totals: Iterable[GridVector], source: Source, memory: NDArray[np.float64], *, by: Library = "numpy"
+    ) -> Generator[GridVector, None, None]:
+        """Yield `release` of each piece of a vector, as the pieces come: noise of one release, each piece's after the other's.
+
+        memory -- at least as long as the longest piece: every piece is released into it, so use it before the next is asked for.
+        """
+        with source.draws(by=by) as draws:
+            for total in totals:
+                self.check(total)
+                spread = self.noise_multiplier * total.clip_norm / total.step
+                noise = draws.normal(len(total.units), spread=spread, out=memory[: len(total.units)])
+                yield total.plus_noise(noise, by=by)
 
     @staticmethod
     def check(total: GridVector) -> None:

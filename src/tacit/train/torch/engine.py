@@ -163,12 +163,11 @@ class Engine:
         """
         keep, tape = self._checked(losses)
         self._refuse_changed()
-        refuse_moved(self._model, self._state)
         refuse_foreign(losses, self._names)
         self._probe(losses)
         with _exact(losses.device.type):
             records = self._records(losses, tape)
-            refuse_moved(self._model, self._state)  # hooks on tensors run in backward
+            refuse_moved(self._model, self._state)  # by the forward pass, or by hooks on tensors in the backward one
             with torch.no_grad():
                 self._add(records, keep)
         self.methods = [(name, type(one).__name__, one.method) for name, one in records.items()]

@@ -160,8 +160,8 @@ class Outer:
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
         if self.method == "outer":
-            pairs = (self._scaled(clip, place) for place in blocks(len(self.left), BLOCK))
-            total.add_products([(left.flatten(1), right.flatten(1)) for left, right in pairs])
+            left, right = (side.flatten(1) for side in self._scaled(clip, ALL))
+            total.add_products([(left[place], right[place]) for place in blocks(len(left), BLOCK)])
             return
         bound = clip.factors.double() * self.squared_norms().sqrt() * (1 + SLACK) + clip.allowed
         for place in blocks(len(self.left), min(BLOCK, _chunk(self.left.shape[2] * self.right.shape[2]))):

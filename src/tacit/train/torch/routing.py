@@ -124,6 +124,8 @@ class Routing(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
+        if self._in_backward:
+            return func(*args, **(kwargs or {}))
         from tacit.train.torch.rules.table import RULES, fallback
 
         kwargs = dict(kwargs or {})
@@ -131,7 +133,7 @@ class Routing(TorchFunctionMode):
             made = func(*args, **kwargs)
             self._identities.append((made, made._version))
             return made
-        if not self._touched(args, kwargs) or self._in_backward:
+        if not self._touched(args, kwargs):
             return func(*args, **kwargs)
         if torch._C._functorch.peek_interpreter_stack() is not None:
             raise UnsupportedModel(

@@ -6,7 +6,7 @@ groups in float64. Which example goes into which block depends on its position a
 block and no other bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,9 +16,9 @@ from tacit.noise.sensitivity import BLOCK, GROUP
 LONGEST = 1024
 """Most squares that are added in float32: their sum is off by less than 2^-13, the length by 2^-14 of itself, in any order."""
 
-TILE = 128
+TILE = 256
 """Rows of a sum, for each thread of a processor, that all blocks of a group are added to before the next rows' turn: of 1,024 columns
-they take half a mebibyte."""
+they take a mebibyte."""
 
 Product = tuple[Tensor, Tensor]
 """One block of outer products: left (b, p) and right (b, d)."""
@@ -61,13 +61,13 @@ class _Part:
         if self._memory is values:
             self._memory = None
 
-    def add(self, term: Tensor) -> None:
+    def add(self, term: Tensor, *, terms: int = 1) -> None:
         flat = self.values.view(-1)
         if self.terms:
             flat.add_(term.reshape(-1))
         else:
             flat.copy_(term.reshape(-1))
-        self.terms += 1
+        self.terms += terms
 
     def add_products(self, blocks: Sequence[Product]) -> None:
         """Add left.T @ right for each block, formed by itself: few rows of the sum at a time, so that they stay in cache for all blocks."""
@@ -115,15 +115,23 @@ class RunningSum:
         """Add scales @ vectors, one block of stored vectors: vectors (b, k), scales (b,), b <= BLOCK."""
         self._block().add(scales.to(vectors.dtype) @ vectors)
 
-    def add_many(self, vectors: Tensor, scales: Tensor) -> None:
-        """Add scales @ vectors in blocks by position, all formed by one call: vectors (n, k), scales (n,)."""
+    def add_many(self, vectors: Tensor, scales: Tensor, shaped: Callable[[Tensor], Tensor] = torch.Tensor.flatten) -> None:
+        """Add scales @ vectors in blocks by position, all formed by one call: vectors (n, k), scales (n,).
+
+        shaped -- how a vector's numbers lie in the parameter.
+        """
         whole = len(vectors) // BLOCK * BLOCK
         scales = scales.to(vectors.dtype)
         if whole:
-            for block in torch.bmm(scales[:whole].view(-1, 1, BLOCK), vectors[:whole].reshape(-1, BLOCK, vectors.shape[1])):
-                self._block().add(block)
+            formed = torch.bmm(scales[:whole].view(-1, 1, BLOCK), vectors[:whole].view(-1, BLOCK, vectors.shape[1]))[:, 0]
+            while len(formed):
+                group = self._block()
+                taken, formed = formed[: GROUP - group.terms], formed[GROUP - group.terms :]
+                group.add(
+                    shaped(taken.sum(dim=0)), terms=len(taken)
+                )  # in whichever order: none rounds more than one after another
         if whole < len(vectors):
-            self.add_vectors(vectors[whole:], scales[whole:])
+            self.add_block(shaped(scales[whole:] @ vectors[whole:]))
 
     def add_block(self, block: Tensor) -> None:
         """Add one block, formed by itself from at most BLOCK stored vectors, of the parameter's shape."""

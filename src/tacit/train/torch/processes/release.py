@@ -50,8 +50,8 @@ class SharedReleaser:
 
     def _noised(self, own: NDArray[np.float64], clip_norm: float) -> NDArray[np.float64]:
         try:
-            total = GridVector.from_sum(own, clip_norm, dimension=max(self.dimension, len(own)))
-            noisy = self._noising.release(total, threads=torch.get_num_threads()).values
+            total = GridVector.from_sum(own, clip_norm, dimension=max(self.dimension, len(own)), by="torch")
+            noisy = self._noising.release(total, by="torch").values
         except TacitError as error:
             self._processes.confirm(error)
             raise

@@ -11,6 +11,7 @@ from tacit.errors import UnsupportedModel
 from tacit.train.torch.routing import Routing
 from tacit.train.torch.rules.elementwise import TappedElementwise, plus
 from tacit.train.torch.rules.linear import TappedLinear, linear, summed
+from tacit.train.torch.unrouted import unrouted
 
 
 def multi_head_attention(
@@ -105,6 +106,7 @@ def _part(route: Routing, input: Tensor, weight: Tensor, place: slice, bias: Ten
         if bias_name is not None and bias is not None:
             tape.stored(bias_name, widened(summed(axis.positions(gradient, tape.rows)), bias_place, len(bias)), "sum")
 
+    @unrouted
     def receive(x: Tensor, gradient: Tensor) -> None:
         biased(gradient)
         tape.outer(str(name), widened(axis.positions(gradient, tape.rows), place, len(weight)), axis.positions(x, tape.rows))

@@ -8,6 +8,7 @@ from torch.nn import functional
 from tacit.train.torch.routing import Routing
 from tacit.train.torch.rules.elementwise import plus
 from tacit.train.torch.rules.linear import TappedLinear, summed
+from tacit.train.torch.unrouted import unrouted
 
 
 def bilinear(route: Routing, input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Any:
@@ -27,6 +28,7 @@ def bilinear(route: Routing, input1: Tensor, input2: Tensor, weight: Tensor, bia
     tape = route.tape
     tape.use(name, bias_name)
 
+    @unrouted
     def receive(x: Tensor, gradient: Tensor) -> None:
         left = axis.positions(gradient, tape.rows)
         if bias_name is not None:

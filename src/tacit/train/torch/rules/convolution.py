@@ -24,6 +24,7 @@ from tacit.train.torch.routing import Routing
 from tacit.train.torch.rules.elementwise import plus
 from tacit.train.torch.scratch import Scratch
 from tacit.train.torch.sums import RunningSum, squared_lengths
+from tacit.train.torch.unrouted import unrouted
 
 Pair = tuple[int, ...]
 
@@ -56,6 +57,9 @@ class Convolved:
         return per_example_gradients(self._x[place], self._g[place], self._convolution, self._scratch).flatten(1)
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
+        if self._kept is not None and clip.all_kept:
+            total.add_many(self._kept, clip.weights, self._convolution.as_weight)
+            return
         if self._kept is not None:
             for place in blocks(len(self._kept), BLOCK):
                 scales = clip.weights[place].to(self._kept.dtype)
@@ -163,6 +167,7 @@ def _tapped(route: Routing, operation: str, input: Tensor, weight: Tensor, bias:
     tape = route.tape
     tape.use(name, bias_name)
 
+    @unrouted
     def receive(x: Tensor, gradient: Tensor) -> None:
         if bias_name is not None:
             tape.stored(bias_name, axis.examples_first(per_example_bias(gradient), tape.rows).sum(dim=1), "sum")

@@ -9,6 +9,7 @@ from torch import Tensor
 from tacit.errors import UnsupportedModel
 from tacit.train.torch.axes import Axis
 from tacit.train.torch.routing import Routing
+from tacit.train.torch.unrouted import unrouted
 
 
 class TappedElementwise(torch.autograd.Function):
@@ -72,6 +73,7 @@ def _rule(route: Routing, operation: str, input: Any, other: Any, signs: tuple[i
     route.tape.use(name)
     tape = route.tape
 
+    @unrouted
     def receive(gradient: Tensor) -> None:
         tape.stored(name, reduced(gradient, axis, tape.rows, weight.shape, name), "sum")
 
@@ -102,6 +104,7 @@ def _copies(route: Routing, operation: str, weight: Tensor, sizes: tuple[Any, ..
     route.tape.use(name)
     tape = route.tape
 
+    @unrouted
     def receive(gradient: Tensor) -> None:
         tape.stored(name, gradient.movedim(dim, 0).flatten(1), "sum")
 

@@ -9,6 +9,7 @@ from tacit.errors import UnsupportedModel
 from tacit.noise.sensitivity import BLOCK
 from tacit.train.torch.records import ALL, SLACK, Clip, Outer, add_measured, blocks
 from tacit.train.torch.sums import RunningSum, squared_lengths
+from tacit.train.torch.unrouted import unrouted
 
 
 class Rows:
@@ -143,6 +144,7 @@ def embedding(
     tape.use(name)
     padding = None if padding_idx is None else padding_idx % len(weight)
 
+    @unrouted
     def receive(tokens: Tensor, gradient: Tensor, vocabulary: int, padding: int | None) -> None:
         positions = axis.positions(tokens.unsqueeze(-1), tape.rows).squeeze(-1)
         tape.embedded(name, positions, axis.positions(gradient, tape.rows), vocabulary, padding)

@@ -10,6 +10,7 @@ from tacit.train.torch.records import Outer, Stored
 from tacit.train.torch.routing import Routing
 from tacit.train.torch.rules.elementwise import plus
 from tacit.train.torch.sums import squared_lengths
+from tacit.train.torch.unrouted import unrouted
 
 
 class TappedLinear(torch.autograd.Function):
@@ -63,6 +64,7 @@ def linear(route: Routing, input: Tensor, weight: Tensor, bias: Tensor | None = 
     tape = route.tape
     tape.use(name, bias_name)
 
+    @unrouted
     def receive(x: Tensor, gradient: Tensor) -> None:
         right, left = axis.positions(x, tape.rows), axis.positions(gradient, tape.rows)
         if bias_name is not None and left.shape[1] == tape.copies == 1 and not transposed:  # weight and bias share a length

@@ -12,6 +12,7 @@ from tacit.errors import UnsupportedModel
 from tacit.train.torch.axes import Axis
 from tacit.train.torch.routing import Routing
 from tacit.train.torch.rules.elementwise import times
+from tacit.train.torch.unrouted import unrouted
 
 Receive = Callable[[Tensor, Tensor, Tensor, Tensor], None]
 
@@ -167,6 +168,7 @@ def _rule(
     tape = route.tape
     tape.use(*names)
 
+    @unrouted
     def receive(gradient: Tensor, x: Tensor, mean: Tensor, rstd: Tensor) -> None:
         for name, one in zip(names, received(axis, gradient, x, mean, rstd), strict=True):
             if name is not None:

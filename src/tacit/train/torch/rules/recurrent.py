@@ -15,6 +15,7 @@ from torch.nn import functional
 from tacit.errors import UnsupportedModel
 from tacit.train.torch.routing import Routing
 from tacit.train.torch.rules.linear import linear, summed
+from tacit.train.torch.unrouted import unrouted
 
 State = tuple[Tensor, ...]
 """h, or h and c, each of shape (B, H)."""
@@ -211,6 +212,7 @@ def _gates(route: Routing, operation: str, x: Tensor, state: State, weights: tup
     tape = route.tape
     tape.use(*names)
 
+    @unrouted
     def receive(x: Tensor, gradient: Tensor) -> None:
         before = notes.before[0] if x.ndim == 2 else torch.stack(notes.before)
         state_gradient = gradient
