@@ -1,12 +1,13 @@
 # `make demo` walks the whole way on real data; `make test` runs every check. Both create the environment they need.
 
 VENV ?= .venv
+INTEGRATIONS ?= .venv-integrations
 BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: demo test test-full bench lint clean
+.PHONY: demo test test-full test-integrations bench lint clean
 
 demo: $(VENV)/.demo
 	@$(BIN)/tacit demo
@@ -15,8 +16,12 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test lint
 	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-test-full: $(VENV)/.test lint
+test-full: $(VENV)/.test lint test-integrations
 	@TACIT_REQUIRE=chromium,data $(BIN)/python -m pytest -n 2 -m 'slow or not slow'
+
+# Hugging Face, PEFT and Lightning have an environment of their own: tacit needs none of them. There, what is absent fails.
+test-integrations: $(INTEGRATIONS)/.test
+	@TACIT_REQUIRE=integrations $(INTEGRATIONS)/bin/python -m pytest -n 2 -m 'slow or not slow' tests/train/test_integrations.py
 
 lint: $(VENV)/.test
 	@$(BIN)/ruff check src tests bench examples
@@ -44,4 +49,12 @@ $(VENV)/.demo: $(VENV)/bin/python pyproject.toml constraints/base.txt
 $(VENV)/.test: $(VENV)/.demo constraints/test.txt
 	$(PIP) install --quiet -c constraints/base.txt -r constraints/test.txt
 	$(PIP) check
+	@touch $@
+
+$(INTEGRATIONS)/.test: pyproject.toml constraints/base.txt constraints/test.txt constraints/integrations.txt | $(VENV)/bin/python
+	$(BIN)/python -m venv $(INTEGRATIONS)
+	$(INTEGRATIONS)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints/base.txt torch
+	$(INTEGRATIONS)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints/base.txt -e '.[demo]'
+	$(INTEGRATIONS)/bin/python -m pip --disable-pip-version-check install --quiet -c constraints/base.txt -r constraints/test.txt -r constraints/integrations.txt
+	$(INTEGRATIONS)/bin/python -m pip --disable-pip-version-check check
 	@touch $@

@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertForSequenceClassification
 
 from tacit import Ledger, make_private
-from tacit.train.torch.exporting import export, load_exported, load_public_weights
-from tacit.train.torch.loop import fit
+from tacit.train import export, fit, load_exported, load_public_weights
 
 VOCABULARY, LENGTH, EPSILON, DELTA = 60, 24, 8.0, 1e-6
 

@@ -81,6 +81,8 @@ _LINES = "tests/train/test_users.py::test_a_line_holds_rows_of_its_user_alone_ea
 _RESUMED = "tests/train/test_resume.py::test_killed_at_a_checkpoint_it_ends_with_the_weights_of_an_uninterrupted_run"
 _KEPT = "tests/train/test_resume.py::test_a_checkpoint_of_another_loop_is_refused"
 _LOOP = "tests/train/test_loop.py::"
+_RESUMED = "tests/train/test_resume.py::test_killed_at_a_checkpoint_it_ends_with_the_weights_of_an_uninterrupted_run"
+_EXPORTED = _LOOP + "test_C18_every_trainable_tensor_changes_no_frozen_one_does_and_the_export_reloads"
 _TWINS = _HERE + "test_every_parameter_of_the_twins_counts"
 _CHECKPOINT = _HERE + "test_a_checkpoint_is_bound_to_its_path_and_key"
 _NETWORK = _HERE + "test_every_setting_of_a_network_changes_what_is_learned_or_how_large_it_is"
@@ -231,7 +233,33 @@ PARAMETERS: dict[str, dict[str, str]] = {
         "rows_per_user": _OPTIONS + "test_a_user_never_straddles_a_micro_batch_and_brings_at_most_so_many_rows",
         "augmentations": _COPIES,
         "keep_bytes": _BYTES,
+        "plan": "tests/train/test_make_private_asked.py::test_a_plan_made_beforehand_trains_the_same_model_as_its_numbers",
         "checkpoints": _LOOP + "test_an_ordinary_loop_resumes_by_the_same_call",
+    },
+    "Average": dict.fromkeys(("model", "decay"), _LOOP + "test_the_average_is_the_weighted_mean_of_the_weights_after_each_step"),
+    "Average.load_state_dict": {"state_dict": _RESUMED},
+    "DPAdam": {
+        **dict.fromkeys(
+            ("params", "plan", "lr", "betas", "floor", "weight_decay"), _LOOP + "test_C16_dp_adam_moves_as_its_formula_says"
+        ),
+        "eps": "tests/train/test_dp_adam.py::test_epsilon_is_added_to_the_root_of_the_second_moment",
+    },
+    "DPAdam.step": {"closure": "tests/train/test_dp_adam.py::test_a_closure_is_run_with_gradients_and_its_loss_comes_back"},
+    "export": dict.fromkeys(("model", "folder", "card"), _EXPORTED),
+    "load_exported": dict.fromkeys(("model", "folder"), _EXPORTED),
+    "load_public_weights": dict.fromkeys(
+        ("model", "file", "source", "fresh"),
+        _LOOP + "test_public_weights_start_a_fine_tuning_and_the_report_says_where_they_came_from",
+    ),
+    "fit": {
+        **dict.fromkeys(("private", "losses"), _LOOP + "test_it_does_what_the_ordinary_loop_does"),
+        "augment": _COPIES,
+        "average": _LOOP + "test_the_average_is_the_weighted_mean_of_the_weights_after_each_step",
+        "scheduler": _RESUMED,
+        "on_step": _LOOP + "test_an_interruption_keeps_the_last_paid_weights_and_a_true_ledger",
+        "progress": _LOOP + "test_the_bar_shows_the_reserved_epsilon_and_that_of_the_steps_so_far_and_no_loss",
+        "show_loss_of_private_rows": _LOOP
+        + "test_C17_a_loss_of_private_rows_is_shown_only_when_asked_for_by_name_and_stands_in_the_ledger",
     },
     "AdaptiveClipping": {
         **dict.fromkeys(("quantile", "learning_rate", "bit_noise", "least", "most"), _ADAPTIVE),

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from tacit.errors import ConfigError
-from tacit.models.finding import Basis
+from tacit.models.finding import Basis, Finding
 from tacit.privacy.guarantee import Guarantee
-from tacit.report import Edition, StatedGuarantee, Statement, StepSection, checklist, missing
+from tacit.report import Edition, StatedGuarantee, Statement, StepSection, checklist, for_release, missing
 from tacit.report.items import PARTS
 
 
@@ -34,6 +34,24 @@ def test_what_the_run_knows_is_stated(statement: Statement) -> None:
 def test_a_delta_too_large_for_n_is_said(statement: Statement) -> None:
     loose = StatedGuarantee(what="the private model", guarantee=Guarantee(epsilon=1.0, delta=1e-3))
     assert "is not below 1/6,366" in str(parts(replace(statement, guarantees=(loose,)))["delta-and-n"])
+
+
+def test_what_a_model_saw_before_is_an_item_with_the_users_word_for_it(statement: Statement) -> None:
+    """Planted fault: the finding is shown beside the training, and the item says "not stated" or only what was declared."""
+    assert parts(statement)["public-pretraining"] is None
+    for basis in (Basis.PUBLIC, Basis.EXACT):
+        weights = Finding(
+            kind="pretraining",
+            name="public pretraining",
+            value="gpt2, WebText",
+            basis=basis,
+            assumption="no row of ours was in it",
+        )
+        begun = replace(statement, steps=(*statement.steps, StepSection(name="train", findings=(weights,))))
+        assert parts(begun)["public-pretraining"] == "gpt2, WebText: no row of ours was in it."
+        assert next(p for one in checklist(begun) for p in one.parts if p.key == "public-pretraining").basis is basis
+        released = parts(for_release(begun))["public-pretraining"]
+        assert released == ("gpt2, WebText: no row of ours was in it." if basis is Basis.PUBLIC else None)
 
 
 def test_what_nobody_stated_is_shown_as_a_gap(statement: Statement, rendered: dict[Edition, str]) -> None:

@@ -228,20 +228,30 @@ def averaged_checked(folder: Path, rank: int) -> Seen:
     return averaged(folder, rank, check=True)
 
 
-def noise(folder: Path, rank: int, source: Any = None) -> Seen:
+def noise(folder: Path, rank: int, source: Any = None, clip_norm: float = 0.5) -> Seen:
     """Updates, times the batch size, of steps whose gradients are all zero."""
     model = nn.Linear(3, 10_050)
     source = OsSource.from_os() if source is None else source
     found = []
     with ledger_in(folder, rank) as ledger:
-        private, _ = started(model, ledger, rank, source=source, epochs=1.25)
+        private, optimizer = started(model, ledger, rank, source=source, epochs=1.25, clip_norm=clip_norm)
         for features, _, _ in private.batches():
             private.backward(model(features).sum(dim=1) * 0)
             found.append(
                 torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None]).double()
                 * private.plan.batch_size
             )
-    return {"updates": torch.stack(found), "scale": private.plan.noise_multiplier * private.plan.clip_norm}
+            optimizer.step()
+    multiplier = private.plan.noise_multiplier
+    return {"updates": torch.stack(found), "scale": multiplier * private.plan.clip_norm, "noise": multiplier}
+
+
+def noise_small(folder: Path, rank: int) -> Seen:
+    return noise(folder, rank, clip_norm=0.1)
+
+
+def noise_large(folder: Path, rank: int) -> Seen:
+    return noise(folder, rank, clip_norm=2.0)
 
 
 def copied(folder: Path, rank: int) -> Seen:

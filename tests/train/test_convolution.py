@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -25,7 +25,6 @@ from tacit.train.torch.convolution import (
     weighted_blocks,
     weighted_sum,
 )
-from tacit.train.torch.convolution import geometry as geometry_file
 from tacit.train.torch.convolution import gram as gram_file
 from tacit.train.torch.convolution import vectors as vectors_file
 from tacit.train.torch.convolution.cost import costs
@@ -146,48 +145,6 @@ def test_both_layouts_of_the_columns_give_the_same(channels: int, groups: int, k
     case = Case.of(x, weight, stride=(1, 1), padding=(1, 2), dilation=(1, 1), groups=groups)
     assert close(per_example_gradients(x, case.g, case.convolution, Scratch()), case.expected)
     assert torch.allclose(gram_squared_norms(x, case.g, case.convolution, Scratch()), case.squared, rtol=1e-5, atol=1e-30)
-
-
-RUNS = [(1, (8, 8), (2, 2), (3, 3)), (3, (3, 3), (1, 1), (1, 1)), (2, (4, 2), (2, 1), (0, 1)), (1, (5, 5), (1, 1), (4, 4)), (2, (6,), (3,), (2,)),
-        (1, (2, 4, 2), (2, 2, 1), (0, 1, 1)), (2, (2, 2), (2, 2), (0, 0))]  # fmt: skip
-
-
-@pytest.mark.parametrize(("channels", "kernel", "stride", "padding"), RUNS)
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_runs_give_what_columns_give(
-    channels: int, kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int, ...], layout: str,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    """Sizes leave a rest that no output looks at; three rows a chunk, so that the last is shorter; scratch holds NaN."""
-    torch.manual_seed(2)
-    monkeypatch.setattr(vectors_file, "_rows_of_a_chunk", lambda *_: 3)
-    weight = torch.randn(4, channels, *kernel)
-    x = laid_out(torch.randn(7, channels, *(11 + axis for axis in range(len(kernel)))), layout)
-    case = Case.of(x, weight, stride=stride, padding=padding, dilation=(1,) * len(kernel), groups=1)
-    g, found = laid_out(case.g, layout), []
-    for runs in (True, False):
-        monkeypatch.setattr(geometry_file, "runs_are_faster", lambda _, runs=runs: runs)
-        assert close(per_example_gradients(x, g, case.convolution, DirtyScratch()), case.expected)
-        assert torch.allclose(stored_squared_norms(x, g, case.convolution, DirtyScratch()), case.squared, rtol=1e-5)
-        (block,) = case.blocks()
-        assert close(block, case.expected.sum(dim=0))
-        found.append(choose(case.convolution, 7, 1 << 40))
-    assert found[0] is found[1] is Method.KEEP
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"groups": 2, "channels_in": 2}, {"dilation": (2, 2), "size_in": (35, 35)}, {"kernel": (7, 7), "size_in": (27, 27)}],
-)
-def test_runs_are_taken_only_where_they_are_exact(change: dict[str, Any]) -> None:
-    """One group, no dilation, a kernel that is a multiple of the stride; then for the first layer of a small network they are the faster."""
-    small = Convolution(
-        kernel=(8, 8), stride=(2, 2), padding=(3, 3), dilation=(1, 1), groups=1, channels_in=1, channels_out=16, size_in=(28, 28),
-        size_out=(14, 14),
-    )  # fmt: skip
-    assert small.in_runs
-    assert not replace(small, **change).in_runs
-    assert not square(64, 64, 32, 3, 1).in_runs
 
 
 @pytest.mark.parametrize("axes", [1, 2, 3])

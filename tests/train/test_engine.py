@@ -192,11 +192,12 @@ def test_a_batch_without_backward_is_refused(ledger: Ledger, source: SeededSourc
 def test_the_model_keeps_its_class_and_keys_and_is_given_back_bare(ledger: Ledger, source: SeededSource) -> None:
     model = nn.Sequential(nn.Linear(3, 2))
     keys = list(model.state_dict())
-    private, _ = training(model, (torch.randn(8, 3), torch.zeros(8, dtype=torch.long)), plan(8, 8), ledger, source)
+    private, optimizer = training(model, (torch.randn(8, 3), torch.zeros(8, dtype=torch.long)), plan(8, 8), ledger, source)
     assert private.model is model
     assert list(model.state_dict()) == keys
     for x, y in private.batches():
         private.backward(cross_entropy(private.model(x), y))
+        optimizer.step()
     assert private.finish() is model
     assert not model._forward_hooks
     assert not model._forward_pre_hooks

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ from tacit.models.finding import Basis
 from tacit.noise.source import SeededSource
 from tacit.privacy.ledger import Ledger
 from tacit.privacy.pricing import epsilon_of
+from tacit.report import Edition, Randomness, Statement, StepSection
+from tacit.report.document import document
+from tacit.report.html import page
 from tacit.train.clipping import AdaptiveClipping
 from tacit.train.paying import Payment
 from tacit.train.plan import Plan
@@ -174,7 +178,7 @@ def test_the_bar_shows_the_reserved_epsilon_and_that_of_the_steps_so_far_and_no_
     event: Any = a_plan.block.event
     so_far = epsilon_of(event, steps=6, delta=a_plan.guarantee.delta, draws=a_plan.draws)
     assert so_far < a_plan.guarantee.epsilon
-    assert f"epsilon {a_plan.guarantee.epsilon:.3g} reserved, {so_far:.3g} for the 6 counted" in screen.getvalue()
+    assert f"epsilon {so_far:.3g} of {a_plan.guarantee.epsilon:.3g} paid" in screen.getvalue()
     assert "6/6" in screen.getvalue()
     assert "loss" not in screen.getvalue()
     assert not ledger.not_dp("people")
@@ -188,14 +192,37 @@ def test_C17_a_loss_of_private_rows_is_shown_only_when_asked_for_by_name_and_sta
     before = float(losses(model, x, y).mean().detach())
     made = private(ledger, model, priced(16, 16, steps=1, noise=4.0), tensors=(x, y))
     fit(made, losses, progress=True, show_loss_of_private_rows=True)
-    assert f"loss of private rows {before:.4g} (exact, not for release)" in screen.getvalue()
+    assert f"loss {before:.4g} (private)" in screen.getvalue()
+    assert "for this screen alone, not for release" in screen.getvalue()
     (entry,) = ledger.not_dp("people")
     assert "loss of private batches" in entry.content["what"]
 
 
 def test_only_steps_that_have_a_price_of_their_own_are_shown_with_one() -> None:
     a_plan = Plan.solve(epsilon=3.0, delta=1e-5, n=400, batch_size=40, epochs=1, clip_norm=1.0, parameters=9, sampling="shuffle")
-    assert display.cost(a_plan, 3) == f"epsilon {a_plan.guarantee.epsilon:.3g} reserved"
+    assert display.cost(a_plan, 3) == f"epsilon {a_plan.guarantee.epsilon:.3g} paid"
+
+
+@pytest.mark.parametrize("shows_loss", [False, True])
+def test_a_terminal_of_80_columns_shows_the_whole_line(shows_loss: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also with steps of six digits, once the price so far stands in it."""
+    import rich.console
+
+    shown, console = io.StringIO(), rich.console.Console
+    monkeypatch.setattr(rich.console, "Console", lambda **_: console(file=shown, force_terminal=True, width=80))
+    monkeypatch.setattr(display, "_PAUSE", 0.0)
+    with display.Display(priced(400_000, 4, steps=100_000, noise=4.0), shows_loss=shows_loss) as bar:
+        bar.seen(torch.tensor([12_345_678.0]), torch.tensor([True]))
+        bar.stepped(99_999, counted=99_999)
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.getvalue()).replace("\r", "\n")
+    lines = [line.rstrip() for line in plain.splitlines() if "99999/100000" in line]
+    assert lines
+    assert "steps, epsilon 0.00213 of 0.00213 paid" in lines[-1]
+    for line in lines:
+        assert line.endswith("left")
+        assert len(line) <= 80
+        assert "\N{HORIZONTAL ELLIPSIS}" not in line
+    assert ("loss 1.235e+07" in lines[-1]) == shows_loss
 
 
 def test_C16_the_second_moment_of_pure_noise_is_that_of_the_noise_and_is_taken_off(ledger: Ledger) -> None:
@@ -387,6 +414,17 @@ def test_public_weights_start_a_fine_tuning_and_the_report_says_where_they_came_
     assert torch.equal(model.get_parameter("2.weight"), head)
     assert (finding.name, finding.value, finding.basis) == ("public pretraining", "made up, 2026", Basis.PUBLIC)
     assert finding.details["started_anew"] == ["2.weight", "2.bias"]
+    statement = Statement(
+        title="t", dataset="d", rows=10, guarantees=(), ledgers=(), randomness=Randomness(name="os", private=True), verify_command="v",
+        steps=(StepSection(name="train", findings=(finding,)),), created="2026-01-01T00:00:00+00:00", tacit_version="0",
+    )  # fmt: skip
+    for edition in Edition:
+        read = page(statement, edition)
+        assert "<dd>made up, 2026: no row of the private training was part of the pretraining, which is the user" in read
+        assert re.search(r"<dt>Public pretraining.*?</dt>\s*<dd class=\"value\">made up, 2026</dd>", read, re.DOTALL), (
+            "beside the training"
+        )
+        assert str(finding.details["sha256"]) in document(statement, edition), "anyone can look the very file up"
     with pytest.raises(ConfigError, match="source"):
         load_public_weights(model, file, source=" ")
     with pytest.raises(DataError, match="safetensors"):

@@ -134,7 +134,7 @@ def test_the_rows_of_a_user_are_clipped_as_one(ledger: Ledger, limit: int | None
     assert not agree(found, total([clipped(row, 0.7) for one in each for row in one])), "clipped row by row it is another sum"
 
 
-@pytest.mark.parametrize(("limit", "held"), [(None, None), (7, 6), (3, 2), (1, 2)])
+@pytest.mark.parametrize(("limit", "held"), [(None, None), (7, 6), (3, 2), (2, 2)])
 def test_a_user_never_straddles_a_micro_batch_and_brings_at_most_so_many_rows(
     ledger: Ledger, limit: int | None, held: int | None
 ) -> None:
@@ -312,10 +312,25 @@ def test_the_byte_budget_changes_the_method_and_not_the_sums(ledger: Ledger) -> 
         ({"unit": "user_id"}, "rows_per_user"),
         ({"owners": OWNERS[:-1], "n": N, "rows_per_user": 2, "unit": "user_id"}, "Give each row its one owner"),
         ({"owners": OWNERS, "n": N, "rows_per_user": 2}, "unit column"),
+        ({"max_physical_batch": 0}, "max_physical_batch must be a whole number"),
+        ({"max_physical_batch": -3}, "max_physical_batch must be a whole number"),
+        ({"max_physical_batch": 2.5}, "max_physical_batch must be a whole number"),
+        ({"max_physical_batch": True}, "max_physical_batch must be a whole number"),
+        ({"max_physical_batch": 3, "augmentations": 4}, "Give at least 4"),
+        ({"owners": OWNERS, "n": N, "rows_per_user": 4, "unit": "user_id", "max_physical_batch": 3}, "Give at least 4"),
+        (
+            {"owners": OWNERS, "n": N, "rows_per_user": 2, "unit": "user_id", "max_physical_batch": 3, "augmentations": 2},
+            "at least 4",
+        ),
+        ({"n": 7, "batch_size": 4}, "n says 7 units, each a row, and the data set has 16 rows"),
         ({"augmentations": 0}, "augmentations"),
         ({"augmentations": 1.5}, "augmentations"),
         ({"augmentations": True}, "augmentations"),
         ({"clipping": FlatClipping(clip_norm=0.5)}, "another length"),
+        ({"clipping": 1.0}, "clipping must say how"),
+        ({"delta": math.nan}, "delta must be a number"),
+        ({"optimizer": torch.optim.SGD}, "made from model.parameters"),
+        ({"epsilon": None, "epochs": None}, "epsilon, epochs are missing"),
     ],
 )
 def test_options_that_do_not_fit_are_refused_before_anything_is_charged(ledger: Ledger, change: Any, words: str) -> None:

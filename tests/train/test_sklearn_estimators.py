@@ -94,6 +94,20 @@ def test_what_is_public_must_be_said_to_be(name: str, ledger: Ledger) -> None:
 
 
 @every
+def test_no_bounds_are_there_by_default_and_the_refusal_names_the_remedy(name: str, ledger: Ledger) -> None:
+    """Bounds of (-1, 1) that nobody declared turned rows of 0 to 100 into ones, and spent the budget on them."""
+    one = estimator(name, ledger)
+    bare = type(one)(**{key: value for key, value in one.get_params(deep=False).items() if key != "bounds"})
+    assert bare.get_params()["bounds"] is None
+    with pytest.raises(
+        ConfigError, match=r'^bounds is not given.*Declare them, bounds=\(0, 100\), .*bounds="public: the codebook"'
+    ):
+        bare.fit(*people(name, 60))
+    assert all(entry.kind != "dp" for entry in ledger.entries())
+    assert ledger.spent("people").epsilon == 0
+
+
+@every
 def test_bounds_read_off_the_data_are_the_ones_a_user_would_declare(name: str, ledger: Ledger) -> None:
     x, y = people(name, 60)
     read = estimator(name, ledger, bounds="public: the form", source=3).fit(x, y)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.checkpoint import checkpoint
 
 from simple_training import claiming, cross_entropy, plan
 from tacit.errors import ConfigError, PrivacyError
@@ -163,3 +165,83 @@ def test_an_output_that_is_edited_before_the_loss_is_refused(edit: Callable[[tor
     edit(output)
     with pytest.raises(PrivacyError, match="edited in place"):
         engine.accumulate(output.square().sum(dim=1))
+
+
+class Lending(nn.Module):
+    """Lends its batch's mean to the loss through a buffer, and puts the old tensor back in the backward pass, before anybody looks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer, self.lends = nn.Linear(5, 3), False
+        self.mean: Tensor
+        self.register_buffer("mean", torch.zeros(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(x)
+        if self.lends:
+            before, self.mean = self.mean, out.detach().mean(dim=0)
+            out.register_hook(lambda _: setattr(self, "mean", before))
+        return out
+
+
+def test_a_buffer_that_is_put_back_in_the_backward_pass_is_seen() -> None:
+    """Seen before it. Planted fault: look after the backward pass alone, and one row moves the sum by 40 clip norms."""
+    torch.manual_seed(0)
+    model, x = Lending(), torch.randn(64, 5)
+    engine = attached(model)
+    added(engine, lambda: (model(x) - model.mean).square().sum(dim=1), 64)
+    model.lends = True
+    with pytest.raises(PrivacyError, match="mean"):
+        added(engine, lambda: (model(x) - model.mean).square().sum(dim=1), 64)
+
+
+class Making(nn.Module):
+    """Makes an identity under no_grad in a part that checkpointing repeats, and puts it through a layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 3, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        def part(y: Tensor) -> Tensor:
+            with torch.no_grad():
+                identity = torch.eye(3)
+            return torch.tanh(torch.einsum("bi,ij->bj", y, self.layer(identity)))
+
+        out: Tensor = checkpoint(part, x, use_reentrant=False)
+        return out
+
+
+def test_an_identity_made_in_a_repeated_part_is_known_again() -> None:
+    torch.manual_seed(0)
+    model, x = Making(), torch.randn(6, 3)
+    (expected,) = torch.autograd.grad(model(x).square().sum(), model.layer.weight)
+    engine = attached(model, clip_norm=1e3)
+    added(engine, lambda: model(x).square().sum(dim=1), 6)
+    torch.testing.assert_close(engine.without_noise()["layer.weight"], expected, rtol=1e-5, atol=1e-6)
+
+
+class Masked(nn.Module):
+    """A linear layer whose weight is masked by a tensor that the model does not hold."""
+
+    def __init__(self, mask: Callable[[], Tensor]) -> None:
+        super().__init__()
+        self.weight, self.mask = nn.Parameter(torch.ones(2, 3)), mask
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(x, self.weight * self.mask())
+
+
+def test_what_a_derived_weight_was_computed_with_is_not_edited_before_the_backward_pass() -> None:
+    """Autograd refuses it in an ordinary model, and here the gradient is carried on under hooks of our own, which must."""
+    mask = torch.ones(2, 3)
+    model = Masked(lambda: mask)
+    engine = attached(model)
+
+    def losses() -> Tensor:
+        out: Tensor = model(torch.ones(4, 3)).square().sum(dim=1)
+        mask.zero_()
+        return out
+
+    with pytest.raises(PrivacyError, match="edited in place before the backward pass"):
+        added(engine, losses, 4)

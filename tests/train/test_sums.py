@@ -144,7 +144,8 @@ from tacit.train.torch.scratch import Scratch
 if {kept}:
     Scratch()
 for step in range(6):
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    if step == 1:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     records = [torch.ones(512, 1024) for _ in range(8)]
     del records
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
@@ -154,14 +155,13 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="page faults are counted on Linux")
 def test_a_step_takes_the_pages_of_the_step_before() -> None:
-    """16 MiB are 4,096 pages, all taken anew without it."""
+    """16 MiB are 4,096 pages. Without it the second step takes them all anew, and often every later one; with it five steps take fewer."""
     assert resource.getpagesize() == 4096
     counts = [
         int(subprocess.run([sys.executable, "-c", _STEPS.format(kept=one)], capture_output=True, check=True, text=True).stdout)
         for one in (True, False)
     ]
-    assert counts[0] < 100
-    assert counts[1] > 1000
+    assert counts[0] < 4_000 < counts[1]
 
 
 def test_many_vectors_are_the_blocks_they_would_be_one_by_one() -> None:

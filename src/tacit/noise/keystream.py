@@ -18,7 +18,7 @@ class Keystream:
 
     This is what GCM encrypts with (NIST SP 800-38D, sections 6.5 and 7.1), and GCM draws it: processors have wider instructions for it
     than OpenSSL's plain counter mode uses, so it takes half the time, its tag, which nobody asks for, and all. A stream has at most
-    2^32 - 2 blocks, 64 GiB, beyond which `cryptography` raises ValueError.
+    2^32 - 2 blocks, 64 GiB.
 
     key -- 32 secret bytes, for this stream alone; owned by it from here on, and overwritten with zeros by `erase` (or on leaving `with`).
            OpenSSL clears its own expanded copy when the stream is dropped.
@@ -34,14 +34,20 @@ class Keystream:
         self._encryptor: Any = Cipher(algorithms.AES256(key), modes.GCM(_NONCE)).encryptor()
 
     def fill(self, out: NDArray[np.uint8]) -> None:
-        """Fill out, shape (bytes,), contiguous, with the next bytes of the stream. Raises PrivacyError after `erase`."""
+        """Fill out, shape (bytes,), contiguous, with the next bytes of the stream. Raises PrivacyError after `erase`, and at the stream's end."""
         if self._encryptor is None:
             raise PrivacyError(
                 "this noise stream has ended and its key is gone. Every release takes a stream of its own from its source."
             )
         for start in range(0, len(out), len(_ZERO)):
             piece = out[start : start + len(_ZERO)]
-            self._encryptor.update_into(_ZERO[: len(piece)], piece)
+            try:
+                self._encryptor.update_into(_ZERO[: len(piece)], piece)
+            except ValueError:
+                raise PrivacyError(
+                    "a noise stream ends after 64 GiB, seven thousand million values of one release; further ones would repeat. Release the "
+                    "vector in parts."
+                ) from None
 
     def erase(self) -> None:
         """Overwrite the key; nothing more can be read."""

@@ -112,7 +112,7 @@ def transform(
     library.multiply(radius, 2.0**-63, out=radius)  # +-u
     library.square(radius, out=radius)
     library.log(radius, out=radius)  # 2 ln u
-    library.multiply(radius, -spread * spread, out=radius)
+    library.multiply(radius, -(float(spread) ** 2), out=radius)
     library.sqrt(radius, out=radius)  # spread * r
     tangent[:] = shown(b.view(np.int64))
     library.multiply(tangent, math.pi * 2.0**-64, out=tangent)  # angle / 2, from -pi/2 to pi/2

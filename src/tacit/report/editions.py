@@ -35,6 +35,7 @@ RELEASE_KINDS: dict[str, frozenset[str]] = {
     "accuracy-difference": _SCORE,
     "majority": _SCORE,
     "anonymization": frozenset({"k"}),
+    "pretraining": frozenset({"sha256", "tensors", "started_anew"}),
 }
 """Kinds of finding that may leave, each with the details that may go with it; and the basis must be public or dp.
 

@@ -156,6 +156,7 @@ def _bases(statement: Statement) -> dict[str, Basis]:
         "audits": audited,
         "threat-model": audited,
         "attacks": attacked,
+        "public-pretraining": strictest(finding for _, finding in findings(statement, "pretraining")),
         "accuracy": strictest([accuracy] if accuracy else []),
     }
 
@@ -254,11 +255,13 @@ def _evidence(statement: Statement) -> dict[str, str | None]:
         + (f" at {confidence(audit.confidence)}" if audit.confidence else "")
         for audit in found
     ]
+    before = [finding for _, finding in findings(statement, "pretraining")]
     threats = dict.fromkeys(
         str(audit.finding.details["threat_model"]) for audit in found if audit.finding.details.get("threat_model")
     )
     source = statement.randomness
     return {
+        "public-pretraining": "; ".join(f"{one.value}: {one.assumption or one.name}" for one in before) + "." if before else None,
         "generator": f"{source.name}." if source.private else f"{source.name}: not private.",
         "accuracy": " ".join([f"Private model {value_of(accuracy)};", ", ".join(evidence_of(accuracy))]) + "."
         if accuracy

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
         PrivateNaiveBayes,
         PrivateRegressor,
     )
+    from tacit.train.torch.adam import DPAdam
+    from tacit.train.torch.averaging import Average
+    from tacit.train.torch.exporting import export, load_exported, load_public_weights
+    from tacit.train.torch.loop import fit
     from tacit.train.torch.plain import train_plain
     from tacit.train.torch.private import PrivateTraining, make_private
     from tacit.train.torch.twins import CanaryTwins
@@ -26,10 +30,12 @@ if TYPE_CHECKING:
 _PUBLIC = {
     "AdaptiveClipping": "tacit.train.clipping",
     "AutomaticClipping": "tacit.train.clipping",
+    "Average": "tacit.train.torch.averaging",
     "BallsInBinsSampler": "tacit.train.cycles",
     "CanaryTwins": "tacit.train.torch.twins",
     "Checkpoints": "tacit.train.trainer",
     "CyclicPoissonSampler": "tacit.train.cycles",
+    "DPAdam": "tacit.train.torch.adam",
     "FlatClipping": "tacit.train.clipping",
     "Network": "tacit.train.trainer",
     "PerLayerClipping": "tacit.train.clipping",
@@ -45,6 +51,10 @@ _PUBLIC = {
     "ShuffleSampler": "tacit.train.cycles",
     "Trainer": "tacit.train.trainer",
     "UserRows": "tacit.train.users",
+    "export": "tacit.train.torch.exporting",
+    "fit": "tacit.train.torch.loop",
+    "load_exported": "tacit.train.torch.exporting",
+    "load_public_weights": "tacit.train.torch.exporting",
     "make_private": "tacit.train.torch.private",
     "plan_for": "tacit.train.planning",
     "train_plain": "tacit.train.torch.plain",
@@ -53,10 +63,12 @@ _PUBLIC = {
 __all__ = [
     "AdaptiveClipping",
     "AutomaticClipping",
+    "Average",
     "BallsInBinsSampler",
     "CanaryTwins",
     "Checkpoints",
     "CyclicPoissonSampler",
+    "DPAdam",
     "FlatClipping",
     "Network",
     "PerLayerClipping",
@@ -72,6 +84,10 @@ __all__ = [
     "ShuffleSampler",
     "Trainer",
     "UserRows",
+    "export",
+    "fit",
+    "load_exported",
+    "load_public_weights",
     "make_private",
     "plan_for",
     "train_plain",

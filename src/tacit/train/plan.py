@@ -390,6 +390,8 @@ def _check_sizes(n: int, batch_size: int) -> None:
 
 
 def _check_delta(delta: float, n: int) -> None:
+    if not math.isfinite(delta):
+        raise ConfigError(f"delta must be a number > 0 and < 1/n, got {delta!r}. Choose it well under 1/n.")
     if n > 1 and not delta < 1 / n:
         raise ConfigError(
             f"delta is {delta:g}, and 1/n is {1 / n:.3g}: publishing one unit's record in full, chosen at random, would satisfy such a "

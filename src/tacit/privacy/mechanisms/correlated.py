@@ -81,8 +81,8 @@ class CorrelatedNoising:
     def __init__(self, *, noise_multiplier: float, strategy: Strategy, source: Source, begin_anew: bool) -> None:
         if isinstance(strategy, Banded) and strategy.bands == 1:
             raise ConfigError(
-                "one band is independent noise, and here it would take one stream for a vector that independent noise draws in pieces: not "
-                "DP-SGD bit for bit. Use IndependentNoising, or plan.noising(source)."
+                "one band is independent noise: it has nothing to remember, and is released piece by piece. Use IndependentNoising, or "
+                "plan.noising(source)."
             )
         self._gaussian = Gaussian(noise_multiplier=noise_multiplier)
         self._strategy, self._source, self._begin_anew = strategy, source, begin_anew

@@ -41,7 +41,8 @@ class Gaussian:
     ) -> Generator[GridVector, None, None]:
         """Yield `release` of each piece of a vector, as the pieces come: noise of one release, each piece's after the other's.
 
-        memory -- at least as long as the longest piece: every piece is released into it, so use it before the next is asked for.
+        memory -- at least as long as the longest piece: not the totals' own. Every piece is released into it, so use
+                  it before the next is asked for.
         """
         with source.draws(by=by) as draws:
             for total in totals:

@@ -41,9 +41,9 @@ class PrivateEstimator(BaseEstimator):  # type: ignore[misc]
 
     ledger         -- an open Ledger; the whole fit is reserved there before anything is computed from the rows' values.
     budget         -- the budget in that ledger to spend from.
-    bounds         -- (low, high) of the features: two numbers, two arrays of shape (d,), or a text "public: source", which states
-                      that each column's least and greatest value are public knowledge. Values outside are clipped. (-1, 1) by
-                      default, which is what tacit.tables.Encoding gives.
+    bounds         -- (low, high) of the features, never guessed: two numbers, two arrays of shape (d,), or a text "public: source",
+                      which states that each column's least and greatest value are public knowledge. Values outside are clipped.
+                      (-1, 1) for what tacit.tables.Encoding gives.
     epsilon, delta -- what one fit costs, for one row, zero-out neighbours.
     request_id     -- unique name of a fit in the ledger; drawn at random by default.
     source         -- randomness; the operating system's by default. A whole number is a test seed: the same noise at every fit,
@@ -52,7 +52,7 @@ class PrivateEstimator(BaseEstimator):  # type: ignore[misc]
 
     ledger: Ledger | None = None
     budget: str = ""
-    bounds: tuple[ArrayLike, ArrayLike] | str | None = (-1.0, 1.0)
+    bounds: tuple[ArrayLike, ArrayLike] | str | None = None
     epsilon: float = 1.0
     delta: float = 1e-5
     request_id: str | None = None

@@ -13,8 +13,9 @@ from tacit.train.plan import Plan
 
 
 class DPAdam(torch.optim.Optimizer):
-    """Adam on noised gradients, corrected (DP-AdamBC: Tang & Lécuyer 2023, arXiv:2304.11208; Tang, Shpilevskiy & Lécuyer 2024, arXiv:2312.14334,
-    Algorithm 1, step 12).
+    """Adam on noised gradients, whose second moments are corrected for the noise (DP-AdamBC).
+
+    Source: Tang & Lécuyer 2023, arXiv:2304.11208; Tang, Shpilevskiy & Lécuyer 2024, arXiv:2312.14334, Algorithm 1, step 12.
 
     params       -- as for any optimizer of torch; real numbers.
     plan         -- whose noise is subtracted: each coordinate of the gradient carries noise of variance

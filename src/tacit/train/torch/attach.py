@@ -6,10 +6,11 @@ import torch
 from torch import nn
 from torch.utils._pytree import tree_leaves
 
-from tacit.errors import UnsupportedModel
+from tacit.errors import ConfigError, UnsupportedModel
 
 _MIXING = (nn.modules.batchnorm._BatchNorm, nn.SyncBatchNorm)
 _TORCHS_OWN = frozenset(vars(nn.Module()))
+_CONTAINERS = (list, tuple, dict, deque)
 _WRAPPERS = (nn.DataParallel, nn.parallel.DistributedDataParallel)
 
 
@@ -44,14 +45,21 @@ def _check_module(name: str, module: nn.Module, own: frozenset[int]) -> None:
     if isinstance(module, _MIXING) and (module.training or not module.track_running_stats):
         raise UnsupportedModel(
             f"{name!r} is {type(module).__name__}: it mixes the examples of a batch, so one record moves the gradient of all others. Use "
-            "GroupNorm or no norm (`tacit design fix` replaces it)."
+            f"GroupNorm in its place, nn.GroupNorm(groups, {getattr(module, 'num_features', 'channels')}), or no norm (`tacit design fix` will do "
+            "it, once that command exists)."
         )
     if "forward" in vars(module) and not compiled(module):
         raise UnsupportedModel(
             f"{name!r} has had its forward replaced, so what it computes is unknown. Attach before other wrappers."
         )
     for hooks in ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"):
-        if any(number not in own and not _shards(hook) for number, hook in getattr(module, hooks).items()):
+        strange = [hook for number, hook in getattr(module, hooks).items() if number not in own and not _shards(hook)]
+        if any(_trains(hook) for hook in strange):
+            raise UnsupportedModel(
+                f"{name!r} is in private training already: a training made before still has its hooks on it. Call finish() on that one "
+                "(private.finish()), then attach again; or build the model anew."
+            )
+        if strange:
             raise UnsupportedModel(
                 f"{name!r} has hooks ({hooks}), which could mix examples. Remove them before training privately."
             )
@@ -60,6 +68,11 @@ def _check_module(name: str, module: nn.Module, own: frozenset[int]) -> None:
 def _shards(hook: object) -> bool:
     """Whether a hook is one by which fully_shard puts weights together and takes them apart: it touches no example."""
     return str(getattr(hook, "__module__", "")).startswith("torch.distributed.fsdp._fully_shard.")
+
+
+def _trains(hook: object) -> bool:
+    """Whether a hook is one by which a private training sees the model run."""
+    return type(getattr(hook, "__self__", None)).__module__ == "tacit.train.torch.engine"
 
 
 def compiled(module: nn.Module) -> bool:
@@ -77,7 +90,7 @@ def state_of(model: nn.Module) -> dict[str, tuple[int, int]]:
         for name, value in (*module._buffers.items(), *vars(module).items()):
             if isinstance(value, torch.Tensor):
                 held[f"{prefix}.{name}".lstrip(".")] = (id(value), value._version)
-            elif isinstance(value, list | tuple | dict | deque) and name not in _TORCHS_OWN:
+            elif isinstance(value, _CONTAINERS) and value and name not in _TORCHS_OWN:
                 for number, one in enumerate(tree_leaves(value)):
                     if isinstance(one, torch.Tensor):
                         held[f"{prefix}.{name}[{number}]".lstrip(".")] = (id(one), one._version)
@@ -86,6 +99,11 @@ def state_of(model: nn.Module) -> dict[str, tuple[int, int]]:
 
 def check_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module) -> None:
     """Raise UnsupportedModel when the optimizer misses a trainable parameter, holds one that is not the model's, or needs several passes."""
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise ConfigError(
+            f"optimizer must be one of torch's, made from model.parameters(), got {optimizer!r}. For example "
+            "torch.optim.SGD(model.parameters(), lr=0.1)."
+        )
     held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad and id(parameter) not in held:

@@ -90,7 +90,7 @@ def axis_of(changed: list[Change], what: str) -> Axis | None:
     raise UnsupportedModel(
         f"{what} mixes examples: replacing one example changed the part of others, so clipping one record would not bound its "
         "influence. Take batch statistics, batch-wide attention and in-batch comparisons out (GroupNorm in place of BatchNorm; "
-        "`tacit design fix` does it)."
+        "`tacit design fix` will do it, once that command exists)."
     )
 
 

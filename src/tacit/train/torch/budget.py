@@ -1,4 +1,4 @@
-"""How many bytes of per-example gradients are kept from the norms to the sum, and for which convolutions."""
+"""How many bytes of per-example gradients are kept from the norms to the sum, and of which parameters."""
 
 from tacit.errors import ConfigError
 from tacit.train.torch.convolution import Convolution, Method, choose, plan
@@ -7,10 +7,11 @@ DEFAULT_BYTES = 96 << 20
 
 
 class Budget:
-    """Hands out a method to every convolution, so that kept gradients never take more than `limit` bytes together.
+    """Says whose gradients are kept, so that they never take more than `limit` bytes together.
 
     A micro-batch is planned as a whole from the convolutions that the last one had, the probe at attach among them: those are kept first
-    where a byte saves most time. What was not foreseen is served in the order in which gradients arrive.
+    where a byte saves most time. What was not foreseen, and all that is no convolution, is served in the order in which gradients arrive. Only
+    sizes decide, never values: which way a gradient takes is part of the order in which sums are formed.
     """
 
     def __init__(self, limit: int = DEFAULT_BYTES) -> None:
@@ -34,8 +35,13 @@ class Budget:
         self._seen[name] = convolution
         method = self._planned.get((name, convolution, rows)) or choose(convolution, rows, self._left)
         needed = 4 * rows * convolution.weights
-        if method is Method.KEEP and needed > self._left:
+        if method is Method.KEEP and not self.keeps(needed):
             method = choose(convolution, rows, 0)
-        if method is Method.KEEP:
-            self._left -= needed
         return method
+
+    def keeps(self, needed: int) -> bool:
+        """Whether so many bytes are left for gradients that arrive now; if so, they are taken."""
+        if needed > self._left:
+            return False
+        self._left -= needed
+        return True

@@ -110,20 +110,27 @@ class Engine:
             handle.remove()
         self._weights.end()
 
-    def trace(self, *args: Any, **kwargs: Any) -> None:
+    @property
+    def traced(self) -> bool:
+        """Whether a way of calling the model is known."""
+        return bool(self._traced)
+
+    def trace(self, *args: Any, **kwargs: Any) -> Exception | None:
         """Find out where the examples lie when the model is called like this; tensors have TRACED rows.
 
-        A model that raises an error of its own is called in another way by the loop, which the first batch shows. Raises UnsupportedModel
-        when the model cannot be trained exactly, and whatever its probe raises: a form that was not probed does not count as known.
+        Returns the error of its own that the model raises: the loop may call it in another way, which the first batch shows. Raises
+        UnsupportedModel when the model cannot be trained exactly, and whatever its probe raises: a form that was not probed does not
+        count as known.
         """
         self._weights.gather()
         try:
             self._form(args, kwargs, TRACED)
         except TacitError:
             raise
-        except Exception:  # noqa: BLE001 (whatever a model raises that misses an argument)
-            return
+        except Exception as error:  # noqa: BLE001 (whatever a model raises that misses an argument)
+            return error
         self._sites(args, kwargs, TRACED)
+        return None
 
     def rest(self) -> None:
         """Keep only this process's pieces of weights that fully_shard cuts, as between two steps."""
@@ -163,11 +170,12 @@ class Engine:
         """
         keep, tape = self._checked(losses)
         self._refuse_changed()
+        refuse_moved(self._model, self._state)
         refuse_foreign(losses, self._names)
         self._probe(losses)
         with _exact(losses.device.type):
             records = self._records(losses, tape)
-            refuse_moved(self._model, self._state)  # by the forward pass, or by hooks on tensors in the backward one
+            refuse_moved(self._model, self._state)  # hooks on tensors run in backward
             with torch.no_grad():
                 self._add(records, keep)
         self.methods = [(name, type(one).__name__, one.method) for name, one in records.items()]
@@ -239,7 +247,7 @@ class Engine:
             raise ShapeError(
                 f"losses must have shape ({self._tape.rows},), one per example, got {tuple(losses.shape)}. "
                 'A batch-wide loss hides who contributed what: pass reduction="none" to the loss function, then sum or average each example\'s own, '
-                'or declare how it was reduced: private.backward(loss, reduction="mean").'
+                'or declare how it was reduced: private.backward(loss, reduction="mean"). `private.check(...)` before the loop tries this at no cost.'
             )
         return self._keep, self._tape
 

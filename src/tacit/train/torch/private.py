@@ -15,7 +15,7 @@ from tacit.privacy.ledger import Ledger, Reservation
 from tacit.train.clipping import Clipping
 from tacit.train.paying import Payment
 from tacit.train.plan import Plan
-from tacit.train.torch.axes import TRACED
+from tacit.train.torch.asking import check_kinds, plan_asked, refuse_taken, tensors_of, unpaid
 from tacit.train.torch.budget import DEFAULT_BYTES
 from tacit.train.torch.engine import Engine
 from tacit.train.torch.keeper import Keeper, Kept
@@ -25,6 +25,8 @@ from tacit.train.torch.processes import processes_here
 from tacit.train.torch.processes.settings import settings_of
 from tacit.train.torch.reduction import Reduction, by_row, refuse_untried
 from tacit.train.torch.rows import check_data, check_sum, rows_of, units_together
+from tacit.train.torch.stepping import Stepping
+from tacit.train.torch.trial import Trial
 from tacit.train.trainer import Checkpoints, purpose_of
 from tacit.train.users import UserRows
 
@@ -82,10 +84,11 @@ class PrivateTraining:
         self._engine = Engine(
             model, optimizer, plan, source, averaged=augmentations, keep_bytes=keep_bytes, processes=self._processes
         )
+        self._stepping = Stepping(optimizer)
         try:
             self._attach(units, max_physical_batch, checkpoints)
         except BaseException:
-            self._engine.detach()
+            self._detach()
             raise
 
     def _attach(self, units: int, max_physical_batch: int | None, checkpoints: Checkpoints | None) -> None:
@@ -104,7 +107,7 @@ class PrivateTraining:
         self._tried: set[str] = set()  # the reductions that `check` saw
         self._waiting = False  # a micro-batch was handed out and its backward has not run
         self._last = False  # it is the last of its batch
-        self._trace()
+        self._trial = Trial(self._engine, self.model, self._tensors[0])
         self._engine.rest()
         self._saved = -1  # the step of the newest checkpoint
         self._keeper: Keeper | None = None
@@ -121,8 +124,9 @@ class PrivateTraining:
         altered by the loop as it likes, and the gradients of its copies are averaged before clipping. Checkpoints are written
         between two batches, when the loop has done all it does for a step. Several processes each yield their share of the units, in
         equally many micro-batches; the first of them pays.
-        Raises BudgetExceeded, with the ledger unchanged and no row read, when the budget does not hold the plan; RunError when a
-        checkpoint or block is there that is not this run's, or the batches of this training were begun before.
+        Raises BudgetExceeded, with the ledger unchanged and no row read, when the budget does not hold the plan; ConfigError when the
+        model could not take the rows, or the request id is taken; RunError when a checkpoint or block is there that is not this run's,
+        or the batches of this training were begun before.
         """
         first = self._processes.from_first
         if self._begun:
@@ -132,6 +136,7 @@ class PrivateTraining:
                 "with checkpoints, the same make_private call goes on from the last one."
             )
         with ExitStack() as paid, torch.compiler.set_stance("force_eager"):  # compiled code hides its operations
+            self._trial.refuse_failed()
             reservations: list[Reservation] = []  # of the first process
             first(self.plan.refuse_underpriced)
             if begun := self._begins():
@@ -175,6 +180,7 @@ class PrivateTraining:
         self._waiting = False
         if self._last:
             self._engine.release()
+            self._stepping.released()
             self.step += 1
 
     def _by_row(self, loss: Tensor, reduction: Reduction) -> Tensor:
@@ -217,9 +223,18 @@ class PrivateTraining:
                 self._engine.rest()
 
     def finish(self) -> nn.Module:
-        """Remove the hooks and return the model, now post-processing of what was paid for."""
-        self._engine.detach()
+        """Remove the hooks and return the model, now post-processing of what was paid for.
+
+        Raises PrivacyError when all steps were paid for and none moved the model.
+        """
+        self._detach()
+        if self.step >= self._until:
+            self._stepping.refuse_unmoved()
         return self.model
+
+    def _detach(self) -> None:
+        self._stepping.end()
+        self._engine.detach()
 
     def keep(self, name: str, thing: Kept) -> Kept:
         """Have checkpoints keep a scheduler, an average or the like beside model and optimizer, and return it; resumed, in its old state.
@@ -301,6 +316,7 @@ class PrivateTraining:
         if not isinstance(self._pay, Payment):
             return self._pay()
         if self._keeper is None:
+            refuse_taken(self._pay)
             return self._pay.reserve(self.plan)
         try:
             return self._pay.resume(self.plan, first_step=self.step)
@@ -353,30 +369,26 @@ class PrivateTraining:
         self.real = chosen >= 0
         return tuple(rows_of(tensor, chosen) for tensor in self._tensors)
 
-    def _trace(self) -> None:
-        """Trace the model on its likeliest input, so that what cannot be exact is refused before anything is paid for."""
-        first = self._tensors[0]
-        self._engine.trace(first.new_zeros((TRACED, *first.shape[1:]), device=next(self.model.parameters()).device))
-
 
 def make_private(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     dataset: torch.utils.data.TensorDataset | tuple[Tensor, ...],
     *,
-    epsilon: float,
-    delta: float,
-    clip_norm: float,
-    batch_size: int,
-    epochs: float,
     ledger: Ledger | None,
     budget: str,
     request_id: str,
+    plan: Plan | None = None,
+    epsilon: float | None = None,
+    delta: float | None = None,
+    clip_norm: float | None = None,
+    batch_size: int | None = None,
+    epochs: float | None = None,
     n: int | None = None,
     clipping: Clipping | None = None,
-    mechanism: str = "dp-sgd",
+    mechanism: str | None = None,
     sampling: str | None = None,
-    unit: str = "row",
+    unit: str | None = None,
     owners: NDArray[np.int64] | None = None,
     rows_per_user: int | None = None,
     augmentations: int = 1,
@@ -389,46 +401,43 @@ def make_private(
 
     model          -- any module whose operations on trained parameters can be taken apart by example; the rest is refused by name.
     dataset        -- a TensorDataset or a tuple of tensors, first axis the rows.
+    ledger         -- where the block is reserved, under the unique `request_id`, from the `budget` of that name. Of several processes the
+                      first alone reserves and counts steps; the others may give None.
+    plan           -- from plan_for or Plan.solve, with parameters >= the model's size: in place of all numbers that it was made of, n but
+                      for data with more or fewer rows than the public number of units. Without a plan, one is solved:
     epsilon, delta -- the target, for one row (or user), zero-out neighbours.
     clip_norm      -- largest L2 length of one unit's gradient; > 0.
     batch_size     -- expected units in a batch; the update divides by it.
-    ledger         -- where the block is reserved, under the unique `request_id`, from the `budget` of that name. Of several processes the
-                      first alone reserves and counts steps; the others may give None.
-    n              -- declared public number of units; the data set's length by default (zeroing a row does not change it).
+    epochs         -- expected number of times a unit is drawn.
+    n              -- declared public number of units, not less than the rows; the data set's length by default (zeroing a row does not
+                      change it).
     clipping       -- tacit.train.clipping: flat by default, per layer, automatic or adaptive.
-    mechanism, sampling -- as in Plan.solve.
+    mechanism, sampling -- as in Plan.solve: "dp-sgd" with "poisson" by default.
     unit, owners, rows_per_user -- users as units: the unit's name, the user number of each row (0 .. n - 1), and how many of a user's
                       rows a step uses at most. n must be given: it counts users.
     augmentations  -- copies of every row in a batch, whose gradients are averaged before clipping (De et al. 2022, arXiv:2204.13650).
-    max_physical_batch -- most rows held at once; larger draws take further micro-batches. Changes memory and speed only.
+    max_physical_batch -- most rows held at once, those of one unit at least; larger draws take further micro-batches. Changes memory and
+                      speed only.
     keep_bytes     -- most bytes of per-example gradients kept between norms and sum. Changes memory and speed only.
     checkpoints    -- where the run's secret state is kept. A killed run goes on by the same call: steps up to the next checkpoint count as
                       spent and are replayed from the spare with fresh noise.
     source         -- randomness; the operating system's by default.
     Raises UnsupportedModel, ConfigError, RunError (a checkpoint of another run).
     """
-    tensors = dataset.tensors if isinstance(dataset, torch.utils.data.TensorDataset) else dataset
-    if not (isinstance(tensors, tuple) and tensors and all(isinstance(t, Tensor) for t in tensors)):
-        raise ConfigError(f"dataset must be a TensorDataset or a tuple of tensors, got {type(dataset).__name__}.")
-    if owners is not None and n is None:
-        raise ConfigError("with users as units, n is the number of users and must be declared: it is public. Give n.")
-    sizes: dict[str, Any] = {"n": len(tensors[0]) if n is None else n, "batch_size": batch_size, "epochs": epochs}
+    tensors = tensors_of(dataset)
+    check_kinds(ledger, clipping)
+    sizes: dict[str, Any] = {"n": n, "users": owners is not None, "rows": len(tensors[0]), "parameters": trainable_size(model)}
+    target: dict[str, Any] = {"epsilon": epsilon, "delta": delta, "clip_norm": clip_norm}
+    target |= {"batch_size": batch_size, "epochs": epochs, "rows_per_user": rows_per_user}
     choice: dict[str, Any] = {"clipping": clipping, "mechanism": mechanism, "sampling": sampling, "unit": unit}
-    target: dict[str, Any] = {"epsilon": epsilon, "delta": delta, "clip_norm": clip_norm, "parameters": trainable_size(model)}
-    plan = Plan.solve(**target, **sizes, **choice, rows_per_user=rows_per_user)
+    plan = plan_asked(plan, **sizes, **target, **choice)
     source = OsSource.from_os() if source is None else source
-    payment: Payment | Callable[[], Reservation] = _unpaid
+    payment: Payment | Callable[[], Reservation] = unpaid
     if ledger is not None:
         payment = Payment(ledger=ledger, budget=budget, request_id=request_id, purpose=purpose_of(source))
     units: dict[str, Any] = {"owners": owners, "augmentations": augmentations, "max_physical_batch": max_physical_batch}
     kept: dict[str, Any] = {"keep_bytes": keep_bytes, "checkpoints": checkpoints}
     return PrivateTraining(model, optimizer, tensors, plan, pay=payment, source=source, **units, **kept)
-
-
-def _unpaid() -> Reservation:
-    raise ConfigError(
-        "there is no ledger to reserve this training in, and nothing trains unpaid. Give the first process one: Ledger.open."
-    )
 
 
 def trainable_size(model: nn.Module) -> int:

@@ -143,7 +143,7 @@ def _compare(plain: Seen, found: Seen, example: int, what: str) -> None:
                 f"one record was {what}, and another record's gradient of {name!r} moved, so clipping one record would not bound its "
                 "influence. Look for what is shared within a batch: a hook on a tensor, an autograd function of your own, a loss with a "
                 "batch-wide normalizer, in-batch negatives, a batch mean taken before the model. Compute each loss from its own row alone "
-                "(`tacit design fix` replaces the layers it knows)."
+                "(`tacit design fix` will replace the layers it knows, once that command exists)."
             )
 
 

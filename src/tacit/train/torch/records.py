@@ -46,11 +46,11 @@ class Clip:
     def scaled(self, rows: Tensor, place: slice) -> Tensor:
         """Return the examples at `place` of a (B, ...) tensor times their factors, float32, zero where not kept."""
         shape = (-1, *[1] * (rows.ndim - 1))
-        return self.selected(rows, place) * self.factors[place].view(shape).to(_wide(rows))
+        return self.selected(rows, place) * self.factors[place].view(shape).to(wide(rows))
 
     def selected(self, rows: Tensor, place: slice) -> Tensor:
         """Return the examples at `place`, float32, zero where not kept: by selection, since 0 * inf is not a number."""
-        part = rows[place].to(_wide(rows))
+        part = rows[place].to(wide(rows))
         if self.all_kept or (
             part.device.type == "cpu" and bool(self.kept[place].all())
         ):  # elsewhere asking costs more than selecting
@@ -83,7 +83,7 @@ class Stored:
     method = "stored"
 
     def __init__(self, name: str, vectors: Tensor, method: str = "stored", *, squared: Tensor | None = None) -> None:
-        self.name, self.vectors, self.method = name, vectors.to(_wide(vectors)), method
+        self.name, self.vectors, self.method = name, vectors.to(wide(vectors)), method
         self._norms = squared
 
     def squared_norms(self) -> Tensor:
@@ -95,8 +95,8 @@ class Stored:
         return self.vectors[place]
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
-        if self.vectors.shape[1] <= _SMALL and clip.all_kept:
-            total.add_many(self.vectors, clip.weights)
+        if self.vectors.shape[1] <= _SMALL:  # by size alone: which rows are kept must not change the order of additions
+            total.add_many(clip.selected(self.vectors, ALL), clip.weights)
             return
         for place in blocks(len(self.vectors), BLOCK):
             total.add_vectors(clip.selected(self.vectors, place), clip.weights[place])
@@ -129,13 +129,13 @@ class Outer:
             else:
                 one = self._gram if self.method == "gram" else self._formed_lengths
                 values = 2 * self.left.shape[1] ** 2 if self.method == "gram" else self.left.shape[2] * self.right.shape[2]
-                places = blocks(len(self.left), _chunk(values))
+                places = blocks(len(self.left), chunk_of(values))
                 empty = [torch.zeros(0, dtype=torch.float64, device=self.left.device)]
                 self._norms = torch.cat([one(place) for place in places] or empty)
         return self._norms
 
     def _gram(self, place: slice) -> Tensor:
-        left, right = self.left[place].to(_wide(self.left)), self.right[place].to(_wide(self.right))
+        left, right = self.left[place].to(wide(self.left)), self.right[place].to(wide(self.right))
         shape = (len(left), left.shape[1], left.shape[1])
         first, second = (self.scratch.take(f"gram {side}", shape, left) for side in ("left", "right"))
         torch.bmm(left, left.transpose(1, 2), out=first)
@@ -143,7 +143,7 @@ class Outer:
         return first.mul_(second).sum(dim=2).double().sum(dim=1).clamp_(min=0)
 
     def _formed_lengths(self, place: slice) -> Tensor:
-        return lengths_of(self._formed(self.left[place].to(_wide(self.left)), self.right[place].to(_wide(self.right))))
+        return lengths_of(self._formed(self.left[place].to(wide(self.left)), self.right[place].to(wide(self.right))))
 
     def _formed(self, left: Tensor, right: Tensor) -> Tensor:
         """Form the gradients of a chunk in memory that the next chunk uses again."""
@@ -155,7 +155,7 @@ class Outer:
         return formed
 
     def gradients(self, place: slice = ALL) -> Tensor:
-        left, right = self.left[place].to(_wide(self.left)), self.right[place].to(_wide(self.right))
+        left, right = self.left[place].to(wide(self.left)), self.right[place].to(wide(self.right))
         return torch.bmm(left.transpose(1, 2), right).flatten(1)
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
@@ -164,7 +164,7 @@ class Outer:
             total.add_products([(left[place], right[place]) for place in blocks(len(left), BLOCK)])
             return
         bound = clip.factors.double() * self.squared_norms().sqrt() * (1 + SLACK) + clip.allowed
-        for place in blocks(len(self.left), min(BLOCK, _chunk(self.left.shape[2] * self.right.shape[2]))):
+        for place in blocks(len(self.left), min(BLOCK, chunk_of(self.left.shape[2] * self.right.shape[2]))):
             add_measured(total, self._formed(*self._scaled(clip, place)), bound[place])
 
     def _scaled(self, clip: Clip, place: slice) -> tuple[Tensor, Tensor]:
@@ -196,7 +196,7 @@ def lengths_of(formed: Tensor) -> Tensor:
     return squared_lengths(rows.flatten(0, 1)).view(len(formed), -1).sum(dim=1)
 
 
-def _chunk(values: int) -> int:
+def chunk_of(values: int) -> int:
     """Return how many examples of that many float32 values are formed at a time."""
     return max(1, CHUNK_BYTES // (4 * max(1, values)))
 
@@ -207,5 +207,6 @@ def blocks(rows: int, size: int) -> Iterator[slice]:
         yield slice(start, min(rows, start + size))
 
 
-def _wide(tensor: Tensor) -> torch.dtype:
+def wide(tensor: Tensor) -> torch.dtype:
+    """Return the dtype of norms and sums of such a tensor's gradients."""
     return torch.float64 if tensor.dtype == torch.float64 else torch.float32

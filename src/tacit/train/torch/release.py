@@ -14,7 +14,7 @@ from tacit.privacy.mechanisms.correlated import IndependentNoising, Noising
 from tacit.train.torch.sums import RunningSum
 
 PIECE = arithmetic.PIECE["torch"]
-"""Values released at a time. Each piece pays for a stream of noise of its own."""
+"""Values released at a time: what is worked on stays in cache."""
 
 
 class Releaser:

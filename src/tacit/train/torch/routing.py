@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import saved_tensors_hooks
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_flatten, tree_unflatten
 
@@ -124,17 +125,15 @@ class Routing(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Iterable[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        if self._in_backward:
-            return func(*args, **(kwargs or {}))
-        from tacit.train.torch.rules.table import RULES, fallback
-
         kwargs = dict(kwargs or {})
         if func is torch.eye:
             made = func(*args, **kwargs)
             self._identities.append((made, made._version))
             return made
-        if not self._touched(args, kwargs):
+        if self._in_backward or not self._touched(args, kwargs):
             return func(*args, **kwargs)
+        from tacit.train.torch.rules.table import RULES, fallback
+
         if torch._C._functorch.peek_interpreter_stack() is not None:
             raise UnsupportedModel(
                 f"{getattr(func, '__name__', func)!r} uses a trainable parameter inside torch.func (vmap, grad, jvp), where which gradient "
@@ -254,7 +253,8 @@ class Routing(TorchFunctionMode):
             return value
 
         args, kwargs = tree_unflatten([connected(one) for one in flat], shape)
-        result = func(*args, **kwargs)
+        with saved_tensors_hooks(_packed, _unpacked):  # checkpointing's would repeat the part, unrouted, at every pass through it
+            result = func(*args, **kwargs)
         flat, shape = tree_flatten(result)
         base = f"{operation}({', '.join(_NUMBER.sub('', name) for name in names)})"
         return tree_unflatten([self._cut(one, base, leaves) for one in flat], shape)
@@ -280,6 +280,21 @@ class Routing(TorchFunctionMode):
         if self._tape is not None:
             self._tape.derived[name] = Derived(value=value, leaves=dict(leaves))
         return leaf
+
+
+def _packed(saved: Tensor) -> tuple[Tensor, int]:
+    """Keep what a derived tensor's gradient needs, as autograd does: cut off, or the graph would hold itself; and its count of edits."""
+    return saved.detach(), saved._version
+
+
+def _unpacked(packed: tuple[Tensor, int]) -> Tensor:
+    saved, version = packed
+    if saved._version != version:
+        raise PrivacyError(
+            "a tensor that trained parameters were computed with was edited in place before the backward pass, so its gradient would be that of "
+            "another model. Make a new tensor instead."
+        )
+    return saved
 
 
 def _refuse_ordinary(name: str) -> Callable[[Tensor | None], None]:

@@ -24,6 +24,12 @@ def check_data(tensors: tuple[Tensor, ...], plan: Plan, owners: NDArray[np.int64
             f'the plan protects one "{plan.guarantee.unit}" and owners are {"missing" if owners is None else "given"}. Users as units need '
             "unit, rows_per_user and the owner of each row; rows as units need none of them."
         )
+    if owners is None and len(tensors[0]) > 2 * plan.n:  # a split by chance leaves somewhat more or fewer rows than the public n
+        raise ConfigError(
+            f"n says {plan.n:,} units, each a row, and the data set has {len(tensors[0]):,} rows, more than twice as many: far more would be drawn "
+            "than the update divides by, and delta is judged by 1/n. Give the public number of rows, or leave n out; where several rows are one "
+            "person's, declare users as units."
+        )
     if owners is not None and len(owners) != len(tensors[0]):
         raise ConfigError(
             f"owners names {len(owners)} rows, and the data set has {len(tensors[0])}. Give each row its one owner."
@@ -54,9 +60,24 @@ def units_together(expected: float, dimension: int, *, rows: int, limit: int | N
 
     expected -- units in a draw; dimension -- trained values; rows -- of one unit; limit -- most rows at once.
     padded   -- whether draws vary on a processor that pays for padding: then large draws are cut in pieces.
+    Raises ConfigError when the limit is no whole number, or less than the rows of one unit.
     """
-    units = None if limit is None else max(1, limit // rows)
+    if limit is not None:
+        _check_limit(limit, rows)
+    units = None if limit is None else limit // rows
     return physical_size(expected, pieces=_PIECES if padded and expected * dimension > _WORTH else 1, limit=units)
+
+
+def _check_limit(limit: object, rows: int) -> None:
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise ConfigError(
+            f"max_physical_batch must be a whole number >= 1, got {limit!r}: it is the most rows held at once. Leave it out, or try 256."
+        )
+    if limit < rows:
+        raise ConfigError(
+            f"max_physical_batch is {limit}, and one unit alone has up to {rows} rows (rows_per_user times augmentations), which are never taken "
+            f"apart: its gradient is clipped as one. Give at least {rows}, or fewer rows_per_user or augmentations."
+        )
 
 
 def rows_of(tensor: Tensor, chosen: Tensor) -> Tensor:

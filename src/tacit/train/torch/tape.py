@@ -1,7 +1,7 @@
 """The tape: what one forward and backward pass over a micro-batch leaves, one record per parameter."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from tacit.errors import PrivacyError
 from tacit.train.torch.budget import Budget
+from tacit.train.torch.forming import Formed, Forming
 from tacit.train.torch.records import Outer, Record, Stored
 from tacit.train.torch.rules.embedding import Rows, Tied
 from tacit.train.torch.scratch import Scratch
@@ -56,6 +57,10 @@ class Tape:
         if self.phase == "forward" and torch.is_grad_enabled():
             self.uses.update(name for name in names if name is not None)
 
+    def alone(self, name: str) -> bool:
+        """Whether the one record of this name is a parameter's whole gradient: used once, and not computed from others."""
+        return self.uses[name] == 1 and name not in self.derived
+
     def outer(self, name: str, left: Tensor, right: Tensor) -> None:
         """Take the gradient of a linear map's weight: left (rows, T, p), right (rows, T, d), for a parameter of shape (p, d)."""
         if self.copies > 1:  # rows of one unit are further positions
@@ -83,16 +88,17 @@ class Tape:
                 f"a gradient of {record.name!r} was formed outside private.backward. Each batch is one release: call "
                 "private.backward(losses) once in each, and no other backward."
             )
-        if self.uses[record.name] == 1 and record.name not in self.derived:
+        if self.alone(record.name) and not isinstance(record, Formed):  # which takes a pass of its own, after all others
             record.squared_norms()
         self.records.setdefault(record.name, []).append(record)
-        tensors = (one for one in vars(record).values() if isinstance(one, Tensor))
+        tensors = [one for one in vars(record).values() if isinstance(one, Tensor)]
+        tensors += record.watched if isinstance(record, Formed) else ()
         self.kept.extend((record.name, one, one._version) for one in tensors)
 
     def close(self, expect: Callable[[bool], None]) -> dict[str, Record]:
         """Return one record per parameter: gradients of derived tensors carried to their parameters, several uses pooled.
 
-        expect -- called with True before and False after gradients are taken at parameters on purpose, per example.
+        expect -- called with True before and False after gradients are taken at parameters on purpose, per example: by the records too.
         """
         for name, tensor, version in self.kept:
             if tensor._version != version:
@@ -104,13 +110,10 @@ class Tape:
             if name in self.records and not derived.value.requires_grad:
                 del self.records[name]  # computed under no_grad: a constant
             elif name in self.records:
-                expect(True)
-                try:
-                    for record in _through(derived, pool(self.records.pop(name)).gradients(), self.units):
-                        self.records.setdefault(record.name, []).append(record)
-                finally:
-                    expect(False)
-        found = {name: pool(records) for name, records in self.records.items()}
+                inner = pool(self.records.pop(name), self.units, self.budget)
+                for record in _through(derived, inner, self.units, self.budget, expect):
+                    self.records.setdefault(record.name, []).append(record)
+        found = {name: pool(records, self.units, self.budget) for name, records in self.records.items()}
         self.end()
         return found
 
@@ -120,29 +123,42 @@ class Tape:
         self.records, self.derived, self.kept = {}, {}, []
 
 
-def _through(derived: Derived, gradients: Tensor, units: int) -> list[Record]:
-    """Return the parameters' per-example gradients from those of a derived tensor, one vector-Jacobian product per example."""
-    names, leaves = list(derived.leaves), list(derived.leaves.values())
-    found = torch.autograd.grad(
-        derived.value,
-        leaves,
-        gradients.view(units, *derived.value.shape).to(derived.value.dtype),
-        is_grads_batched=True,
-        retain_graph=True,
-        allow_unused=True,
-    )
-    return [Stored(name, one.reshape(len(one), -1), "derived") for name, one in zip(names, found, strict=True) if one is not None]
+def _through(derived: Derived, inner: Record, units: int, budget: Budget, expect: Callable[[bool], None]) -> list[Record]:
+    """Return records of the parameters from that of a tensor derived from them: one vector-Jacobian product per example.
+
+    expect -- see Tape.close.
+    """
+    names, leaves, value = list(derived.leaves), list(derived.leaves.values()), derived.value
+
+    def form(place: slice, wanted: Sequence[int]) -> list[Tensor]:
+        outer = inner.gradients(place)
+        count, chosen = len(outer), [leaves[number] for number in wanted]
+        expect(True)
+        try:
+            found = torch.autograd.grad(
+                value,
+                chosen,
+                outer.view(count, *value.shape).to(value.dtype),
+                is_grads_batched=True,
+                retain_graph=True,
+                allow_unused=True,
+            )
+        finally:
+            expect(False)
+        return [one.new_zeros(count, *one.shape) if part is None else part for one, part in zip(chosen, found, strict=True)]
+
+    forming = Forming(form, leaves, units, budget, beside=value.numel())
+    return [Formed(name, "derived", forming, number) for number, name in enumerate(names)]
 
 
-def pool(records: list[Record]) -> Record:
+def pool(records: list[Record], units: int, budget: Budget) -> Record:
     """Return one record for all uses of a parameter in a micro-batch: the gradient of a reused parameter is the sum over its uses."""
     if len(records) == 1:
         return records[0]
     outers = [one for one in records if isinstance(one, Outer)]
     rows = [one for one in records if isinstance(one, Rows)]
-    others = [one for one in records if not isinstance(one, Outer | Rows)]
-    if others or len(outers) + len(rows) != len(records):
-        return Stored(records[0].name, torch.stack([one.gradients() for one in records]).sum(dim=0), "pooled")
+    if len(outers) + len(rows) != len(records):
+        return _summed(records, units, budget)
     parts: list[Record] = []
     if outers:
         left, right = (torch.cat([getattr(one, side) for one in outers], dim=1) for side in ("left", "right"))
@@ -155,3 +171,18 @@ def pool(records: list[Record]) -> Record:
     assert isinstance(outer, Outer)
     assert isinstance(embedded, Rows)
     return Tied(outer, embedded)
+
+
+def _summed(records: list[Record], units: int, budget: Budget) -> Record:
+    """Return one record of uses that have no form in common: their gradients are added up a few examples at a time."""
+    for one in records:
+        if isinstance(one, Formed):
+            one.leave()
+
+    def form(place: slice, _wanted: Sequence[int]) -> list[Tensor]:
+        total = records[0].gradients(place)
+        for one in records[1:]:
+            total = total + one.gradients(place)
+        return [total]
+
+    return Formed(records[0].name, "pooled", Forming(form, [records[0].gradients(slice(0, 1))], units, budget))

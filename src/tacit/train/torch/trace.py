@@ -62,7 +62,7 @@ def trace(
     if changed:
         raise UnsupportedModel(
             f"buffer {changed[0]!r} changes while the model runs, which would carry records into the model outside the guarantee. Use a "
-            "layer without running statistics, or put it in eval mode (`tacit design fix` does it)."
+            "layer without running statistics, or put it in eval mode: module.eval() (`tacit design fix` will do it, once that command exists)."
         )
     return sites
 

@@ -3,8 +3,7 @@
 For one example and group the weight gradient is G X: G (p, T) the output's gradient, p output channels at T positions, and
 X (T, d) the columns: for every position the d = d_in * k inputs that it saw. Copying with long contiguous runs is what makes
 columns cheap: with channels last one kernel row of one position is a single run of k_last * d_in numbers; with positions last
-one output row is a single run. The longer run wins. Where both are short and kernels are large, tacit.train.torch.convolution.phases
-has longer ones.
+one output row is a single run. The longer run wins.
 """
 
 import math
@@ -13,7 +12,6 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from tacit.errors import ShapeError
-from tacit.train.torch.convolution.speeds import runs_are_faster
 from tacit.train.torch.scratch import Scratch
 
 
@@ -103,20 +101,6 @@ class Convolution:
         last = own * self.kernel[-1] if self.dilation[-1] == 1 else own
         return 2 * last >= (self.size_out[-1] if self.stride[-1] == 1 else 1)
 
-    @property
-    def in_runs(self) -> bool:
-        """Whether columns are laid out in runs (tacit.train.torch.convolution.phases), and vectors as (channel, *kernel, p)."""
-        return runs_are_faster(self)
-
-    def lines(self) -> tuple[int, ...]:
-        """Positions per axis of one phase of the input: those of the output and of the kernel's moves."""
-        axes = zip(self.size_out, self.kernel, self.stride, strict=True)
-        return tuple(out + kernel // stride - 1 for out, kernel, stride in axes)
-
-    def run_length(self) -> int:
-        """L, numbers of a phase from the first output position to the last."""
-        return 1 + sum((out - 1) * step for out, step in zip(self.size_out, steps(self.lines()), strict=True))
-
     def padded(self) -> tuple[int, ...]:
         return tuple(size + 2 * pad for size, pad in zip(self.size_in, self.padding, strict=True))
 
@@ -128,8 +112,6 @@ class Convolution:
     def as_weight(self, vectors: Tensor) -> Tensor:
         """View stored vectors (..., weights) in the weight's shape (..., p, d / groups, *kernel)."""
         own, lead = self.channels_in // self.groups, vectors.shape[:-1]
-        if self.in_runs:
-            return vectors.view(*lead, own, *self.kernel, self.channels_out).movedim(-1, len(lead))
         if not self.channels_last:
             return vectors.view(*lead, self.channels_out, own, *self.kernel)
         return vectors.view(*lead, self.channels_out, *self.kernel, own).movedim(-1, len(lead) + 1)
@@ -197,11 +179,6 @@ def _zero_borders(padded: Tensor, convolution: Convolution, first: int) -> Tenso
 
 def _scaled(strides: tuple[int, ...], factors: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(stride * factor for stride, factor in zip(strides, factors, strict=True))
-
-
-def steps(sizes: tuple[int, ...]) -> tuple[int, ...]:
-    """Return how many numbers lie between neighbours on each axis of contiguous memory."""
-    return tuple(math.prod(sizes[axis + 1 :]) for axis in range(len(sizes)))
 
 
 def per_example_bias(g: Tensor) -> Tensor:

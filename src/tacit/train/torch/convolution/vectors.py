@@ -1,13 +1,12 @@
 """Every example's weight gradient as a stored vector, in chunks that fit the cache; their lengths, and their clipped sum."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from tacit.noise.sensitivity import BLOCK
 from tacit.train.torch.convolution.geometry import Convolution, columns
-from tacit.train.torch.convolution.phases import Runs
 from tacit.train.torch.scratch import Scratch
 from tacit.train.torch.sums import squared_lengths
 
@@ -27,9 +26,8 @@ def stored_vectors(x: Tensor, g: Tensor, convolution: Convolution, scratch: Scra
     Row i depends on example i alone, whatever the others hold.
     """
     vectors = x.new_empty(x.shape[0], convolution.weights)
-    form = _forming(x, g, convolution, scratch)
     for rows in _chunks(x, convolution, limit=max(1, x.shape[0])):
-        form(rows, vectors[rows])
+        _fill(vectors[rows], x[rows], g[rows], convolution, scratch)
     return vectors
 
 
@@ -41,9 +39,8 @@ def per_example_gradients(x: Tensor, g: Tensor, convolution: Convolution, scratc
 def stored_squared_norms(x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
     """Return every example's squared gradient norm, float64, shape (B,), keeping no gradient."""
     squared = torch.empty(x.shape[0], dtype=torch.float64, device=x.device)
-    form = _forming(x, g, convolution, scratch)
     for rows in _chunks(x, convolution, limit=max(1, x.shape[0])):
-        squared[rows] = squared_lengths(form(rows))
+        squared[rows] = squared_lengths(_chunk(x[rows], g[rows], convolution, scratch))
     return squared
 
 
@@ -58,13 +55,12 @@ def weighted_blocks(
                norms, whichever way they were computed, reaches the sum (tacit.noise.sensitivity, norm_error).
     keep    -- (B,), bool: the others, and examples whose gradient is not finite, are selected away, never multiplied by zero.
     """
-    form = _forming(x, g, convolution, scratch)
     for start in range(0, x.shape[0], BLOCK):
         block = scratch.take("block", (1, convolution.weights), x)
         end = min(start + BLOCK, x.shape[0])
         for number, rows in enumerate(_chunks(x[start:end], convolution, limit=BLOCK)):
             rows = slice(start + rows.start, start + rows.stop)
-            vectors = form(rows)
+            vectors = _chunk(x[rows], g[rows], convolution, scratch)
             lengths = squared_lengths(vectors).sqrt()
             chosen = keep[rows] & lengths.isfinite()
             if not chosen.all():
@@ -93,29 +89,18 @@ def weighted_sum(
 
 def _chunks(x: Tensor, convolution: Convolution, limit: int) -> Iterator[slice]:
     """Cut the rows into chunks whose columns and vectors stay within CHUNK_BYTES, but CHUNK_ROWS at least and limit at most."""
-    step = min(limit, _rows_of_a_chunk(convolution, x.element_size()))
+    row = (convolution.groups * convolution.positions * convolution.depth + convolution.weights) * x.element_size()
+    step = min(limit, max(CHUNK_ROWS, CHUNK_BYTES // row))
     for start in range(0, x.shape[0], step):
         yield slice(start, min(start + step, x.shape[0]))
 
 
-def _rows_of_a_chunk(convolution: Convolution, element_size: int) -> int:
-    row = (convolution.groups * convolution.positions * convolution.depth + convolution.weights) * element_size
-    return max(CHUNK_ROWS, CHUNK_BYTES // row)
+def _chunk(x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
+    vectors = scratch.take("vectors", (x.shape[0], convolution.weights), x)
+    return _fill(vectors, x, g, convolution, scratch)
 
 
-def _forming(x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> Callable[..., Tensor]:
-    """Return what forms the vectors of a chunk of rows: in `out`, or in scratch."""
-    most = min(max(1, x.shape[0]), _rows_of_a_chunk(convolution, x.element_size()))
-    runs = Runs(x, convolution, scratch, most) if convolution.in_runs else None
-
-    def form(rows: slice, out: Tensor | None = None) -> Tensor:
-        part = g[rows]
-        vectors = scratch.take("vectors", (len(part), convolution.weights), x) if out is None else out
-        if runs is not None:
-            runs.gradients(rows, part, vectors.view(-1, convolution.depth, convolution.channels_out))
-        else:
-            products = vectors.view(-1, convolution.channels_out // convolution.groups, convolution.depth)
-            torch.bmm(convolution.gradients(part), columns(x[rows], convolution, scratch), out=products)
-        return vectors
-
-    return form
+def _fill(vectors: Tensor, x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
+    products = vectors.view(-1, convolution.channels_out // convolution.groups, convolution.depth)
+    torch.bmm(convolution.gradients(g), columns(x, convolution, scratch), out=products)
+    return vectors

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from tacit.noise.sensitivity import BLOCK
 from tacit.train.torch.axes import Axis
 from tacit.train.torch.convolution import (
     Convolution,
@@ -19,7 +18,7 @@ from tacit.train.torch.convolution import (
     stored_vectors,
     weighted_blocks,
 )
-from tacit.train.torch.records import ALL, SLACK, Clip, blocks
+from tacit.train.torch.records import ALL, SLACK, Clip
 from tacit.train.torch.routing import Routing
 from tacit.train.torch.rules.elementwise import plus
 from tacit.train.torch.scratch import Scratch
@@ -57,13 +56,8 @@ class Convolved:
         return per_example_gradients(self._x[place], self._g[place], self._convolution, self._scratch).flatten(1)
 
     def add_to(self, total: RunningSum, clip: Clip) -> None:
-        if self._kept is not None and clip.all_kept:
-            total.add_many(self._kept, clip.weights, self._convolution.as_weight)
-            return
         if self._kept is not None:
-            for place in blocks(len(self._kept), BLOCK):
-                scales = clip.weights[place].to(self._kept.dtype)
-                total.add_block(self._convolution.as_weight(scales @ clip.selected(self._kept, place)))
+            total.add_many(clip.selected(self._kept, ALL), clip.weights, self._convolution.as_weight)
             return
         allowed = self.squared_norms().sqrt() * (1 + SLACK) + clip.allowed / clip.factors.double()  # before the factor
         for block in weighted_blocks(self._x, self._g, clip.factors, allowed, clip.kept, self._convolution, self._scratch):
@@ -183,7 +177,8 @@ def _received(route: Routing, axis: Axis, name: str, x: Tensor, gradient: Tensor
     x, g = (one.to(torch.promote_types(one.dtype, torch.float32)) for one in (x, g))
     geometry = Convolution.of(x, g, kernel=kernel, stride=stride, padding=padding, dilation=dilation, groups=groups)
     if axis.kind == "batch" and tape.copies == 1:
-        tape.receive(Convolved(name, x, g, geometry, tape.scratch, tape.budget.method(name, geometry, len(x))))
+        method = tape.budget.method(name, geometry, len(x)) if tape.alone(name) else Method.DROP
+        tape.receive(Convolved(name, x, g, geometry, tape.scratch, method))
         return
     vectors = per_example_gradients(x, g, geometry, tape.scratch).flatten(1)
     tape.stored(name, axis.examples_first(vectors, tape.rows).sum(dim=1), "formed")

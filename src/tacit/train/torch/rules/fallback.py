@@ -1,6 +1,6 @@
-"""Operations without a rule of their own: one copy of the parameter per example, under `torch.func.vmap`."""
+"""Operations without a rule of their own: run again with one copy of the parameter per example, under `torch.func.vmap`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -9,21 +9,26 @@ from torch.utils._pytree import tree_flatten, tree_unflatten
 
 from tacit.errors import UnsupportedModel
 from tacit.train.torch.axes import Axis
+from tacit.train.torch.forming import Formed, Forming
+from tacit.train.torch.records import chunk_of
+from tacit.train.torch.repeating import Repeated
 from tacit.train.torch.routing import Routing, refuse_in_place
 
 
-class _Copied(torch.autograd.Function):
-    """A parameter of shape (*shape) as one copy per example, (B, *shape); the gradient of each copy is that example's."""
+class _Tapped(torch.autograd.Function):
+    """A result as it is; what it was computed from is handed on with its gradient, and no ordinary gradient reaches a parameter."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, rows: int, receive: Any) -> Tensor:
+    def forward(ctx: Any, result: Tensor, receive: Any, *tensors: Tensor) -> Tensor:
+        ctx.save_for_backward(*tensors)
         ctx.receive = receive
-        return weight.unsqueeze(0).expand(rows, *weight.shape)
+        return result.clone()  # a view would refuse in-place operations behind it
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, ...]:
-        ctx.receive(gradients[0])
-        return None, None, None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        saved = ctx.saved_tensors  # asked for once: checkpointing computes them again
+        ctx.receive(gradients[0], saved)
+        return gradients[0], None, *[None] * len(saved)
 
 
 def fallback(route: Routing, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -76,16 +81,15 @@ def _per_example(
     values: tuple[Tensor, ...],
     output: Axis,
 ) -> Tensor:
-    tape, rows = route.tape, route.tape.rows
-
-    def receiver(name: str) -> Callable[[Tensor], None]:
-        return lambda gradient: tape.stored(name, gradient.reshape(rows, -1), "vmap")
-
-    copies = [_Copied.apply(flat[place], rows, receiver(str(route.name(flat[place])))) for place in weights]
+    rows = route.tape.rows
+    given, names = [flat[place] for place in weights], [str(route.name(flat[place])) for place in weights]
     first = [one if axis is None else axis.examples_first(one, rows) for one, axis in zip(values, axes, strict=True)]
+    call = list(flat)
+    for place in (*operands, *weights):  # what holds the call must not hold the batch
+        call[place] = None
 
     def one_example(*parts: Tensor) -> Tensor:
-        filled = list(flat)
+        filled = list(call)
         for place, part, axis in zip(operands, parts, axes, strict=False):
             filled[place] = part if axis is None else part.movedim(0, axis.dim)
         for place, part in zip(weights, parts[len(operands) :], strict=True):
@@ -94,14 +98,30 @@ def _per_example(
         result: Tensor = func(*inner_args, **inner_kwargs)
         return result.movedim(output.dim, 0)
 
-    in_dims = tuple(None if axis is None else 0 for axis in axes) + (0,) * len(copies)
-    try:
-        result = torch.func.vmap(one_example, in_dims=in_dims, randomness="different")(*first, *copies)
-    except (RuntimeError, ValueError, IndexError) as error:
-        names = ", ".join(repr(route.name(flat[place])) for place in weights)
-        raise UnsupportedModel(
-            f"{getattr(func, '__name__', func)!r} on parameter {names} has no rule and cannot be run one example at a time "
-            f"({str(error).splitlines()[0]}). Write it with linear, conv, matmul or elementwise operations."
-        ) from None
+    repeated = Repeated(one_example, tuple(axis is not None for axis in axes), getattr(func, "__name__", str(func)), names)
+    result = repeated.run(first, [one.detach() for one in given], chunk_of(sum(one.numel() for one in given)))
+    if result.is_floating_point() and torch.is_grad_enabled():
+
+        def receive(gradient: Tensor, saved: tuple[Tensor, ...]) -> None:
+            _received(route, repeated, names, gradient, saved)
+
+        result = _Tapped.apply(result, receive, *given, *(one.detach() for one in first))
     joined = result.transpose(0, 1).flatten(0, 1) if output.kind == "minor" else result.flatten(0, 1)
     return joined.movedim(0, output.dim)
+
+
+def _received(route: Routing, repeated: Repeated, names: list[str], gradient: Tensor, saved: tuple[Tensor, ...]) -> None:
+    """Leave a record for each parameter of one call."""
+    tape, copies = route.tape, route.tape.copies
+    weights, first = [one.detach() for one in saved[: len(names)]], saved[len(names) :]
+
+    def form(place: slice, wanted: Sequence[int]) -> list[Tensor]:
+        found = repeated.gradients(slice(place.start * copies, place.stop * copies), wanted, first, weights, gradient)
+        return found if copies == 1 else [one.unflatten(0, (-1, copies)).sum(dim=1) for one in found]
+
+    forming = Forming(form, weights, tape.units, tape.budget, beside=gradient.numel() // max(1, tape.rows))
+    for number, name in enumerate(names):
+        record = Formed(name, "vmap", forming, number, (gradient, *saved))
+        if not tape.alone(name):
+            record.leave()
+        tape.receive(record)
