@@ -264,7 +264,7 @@ def test_one_infinite_loss_among_many_blocks_moves_no_bit_of_the_sum(layer: str)
         assert torch.equal(total, found[1][1][name]), name
 
 
-@pytest.mark.parametrize("name", ["mlp", "cnn", "wrn", "gpt"])
+@pytest.mark.parametrize("name", ["mlp", "cnn", pytest.param("wrn", marks=pytest.mark.slow), "gpt"])
 def test_the_bench_models_take_no_fallback(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "bench"))
     from peers.models import GPT, SPECS, losses
