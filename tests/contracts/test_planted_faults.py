@@ -802,7 +802,7 @@ FAULTS = (
         "train/torch/release.py",
         'piece.write_values(staging[: stop - start], divisor=batch_size, by="torch")',
         "noisy = staging[: stop - start] * piece.step + clip_norm * self._noising.source.normal(stop - start)\n"
-        "            staging[: stop - start] = noisy / batch_size",
+        "                staging[: stop - start] = noisy / batch_size",
         ENGINE + "test_the_update_lies_on_the_grid",
     ),
     fault(
@@ -811,7 +811,7 @@ FAULTS = (
         "train/torch/release.py",
         'piece.write_values(staging[: stop - start], divisor=batch_size, by="torch")',
         "noisy = staging[: stop - start] * piece.step + clip_norm * self._noising.source.normal(stop - start)\n"
-        "            staging[: stop - start] = np.round(noisy, 6) / batch_size",
+        "                staging[: stop - start] = np.round(noisy, 6) / batch_size",
         ENGINE + "test_the_update_lies_on_the_grid",
     ),
     fault(
