@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from handcrafted.images import Split
 from handcrafted.preparation import Preparation, Price
 from tacit import Ledger, make_private
-from tacit.train.torch.averaging import Average
+from tacit.train import Average
 
 EPSILON, DELTA = 3.0, 1e-5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """What a training uses; every value was fixed before the set it is used on was trained on.
+    """What a training uses; every value was fixed before the runs that are reported (bench/accuracy.py says which were tried out before).
 
     batch_size    -- expected rows in a step; epochs -- expected times a row is drawn.
     learning_rate -- of SGD with momentum; clip_norm -- in gradient units.

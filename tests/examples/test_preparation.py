@@ -1,7 +1,6 @@
 """The accuracy bench's private statistics of channels: right where noise is small, bounded in every row, and charged."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +10,12 @@ from torch import Tensor
 
 from tacit import Ledger
 
-_BENCH = Path(__file__).parents[2] / "bench"
 CHANNELS = 2 * 81
 
 
 @pytest.fixture
-def preparation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.syspath_prepend(str(_BENCH))
-    from handcrafted import preparation as module
-
-    yield module
-    for name in [name for name in sys.modules if name.partition(".")[0] == "handcrafted"]:
-        del sys.modules[name]
+def preparation(handcrafted: Callable[[str], Any]) -> Any:
+    return handcrafted("preparation")
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """The accuracy bench's scattering transform against wavelets written down in space and applied by direct sums."""
 
 import math
-import sys
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,18 +9,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-_BENCH = Path(__file__).parents[2] / "bench"
 SIZE, MARGIN, ANGLES = 28, 4, 8
 
 
 @pytest.fixture
-def scattering(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.syspath_prepend(str(_BENCH))
-    from handcrafted import scattering as module
-
-    yield module
-    for name in [name for name in sys.modules if name.partition(".")[0] == "handcrafted"]:
-        del sys.modules[name]
+def scattering(handcrafted: Callable[[str], Any]) -> Any:
+    return handcrafted("scattering")
 
 
 def gabor(scale: int, angle: int, frequency: float, reach: int) -> NDArray[np.complex128]:

@@ -50,7 +50,8 @@ def test_a_loop_that_breaks_off_is_not_taken_for_one_that_forgot(ledger: Ledger)
     private, _ = training(nn.Linear(3, 2), data(), plan(N, 12, steps=3), ledger, Still(2))
     x, y = next(private.batches())
     private.backward(cross_entropy(private.model(x), y))
-    private.finish()
+    assert private.finish() is private.model
+    assert private.step == 1
 
 
 def to_none(_: PrivateTraining, optimizer: torch.optim.Optimizer) -> None:
@@ -114,12 +115,15 @@ def test_every_other_way_to_use_an_update_is_taken(ledger: Ledger, move: Move, l
 
 
 def test_zero_grad_before_the_backward_pass_takes_nothing_away(ledger: Ledger) -> None:
-    private, optimizer = training(nn.Linear(3, 2), data(), plan(N, 12, steps=3), ledger, Still(2))
+    model = nn.Linear(3, 2)
+    before = model.weight.detach().clone()
+    private, optimizer = training(model, data(), plan(N, 12, steps=3), ledger, Still(2))
     for x, y in private.batches():
         optimizer.zero_grad()
         private.backward(cross_entropy(private.model(x), y))
         optimizer.step()
-    private.finish()
+    assert private.finish() is model
+    assert not torch.equal(model.weight, before)
 
 
 def test_a_run_that_was_done_when_it_was_resumed_has_nothing_to_step() -> None:

@@ -32,6 +32,15 @@ def arithmetic(by: Library) -> tuple[Any, Callable[[NDArray[Any]], Any]]:
     return library, lambda array: library.from_numpy(_writable(array))
 
 
+def check_memory(name: str, memory: NDArray[np.float64], length: int) -> None:
+    """Raise ConfigError unless the memory holds this many float64 values and either library can write to it: torch would be shown a copy."""
+    if memory.shape != (length,) or memory.dtype != np.float64 or not memory.flags.c_contiguous or not memory.flags.writeable:
+        raise ConfigError(
+            f"{name} must be a writeable contiguous float64 array of shape ({length},), got {memory.dtype} of shape {memory.shape}. "
+            "What stood in it before would be taken for results: give memory of the vector's own length, or leave it away for new memory."
+        )
+
+
 def _itself(array: NDArray[Any]) -> NDArray[Any]:
     return array
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError, PrivacyError, ShapeError
-from tacit.noise.arithmetic import PIECE, Library, arithmetic
+from tacit.noise.arithmetic import PIECE, Library, arithmetic, check_memory
 
 CLIP_MARGIN = 2.0**-9
 """Share of the clip norm that clipping leaves free for float error and rounding; see tacit.noise.sensitivity."""
@@ -121,7 +121,7 @@ class GridVector:
             )
         step = grid_step(clip_norm, len(total) if dimension is None else dimension)
         units, (library, shown) = np.empty(len(total)) if out is None else out, arithmetic(by)
-        _check_memory("out", units, len(total))
+        check_memory("out", units, len(total))
         given, made = shown(total), shown(units)
         with np.errstate(over="ignore"):  # an overflow becomes an infinity, which is refused
             for piece in _pieces(len(total), by):
@@ -148,7 +148,7 @@ class GridVector:
     def write_values(self, out: NDArray[np.float64], *, divisor: float, by: Library = "numpy") -> None:
         """Write units * (step / divisor) into out, shape (d,): the vector as a mean over that many, in the sum's own unit."""
         library, shown = arithmetic(by)
-        _check_memory("out", out, len(self.units))
+        check_memory("out", out, len(self.units))
         library.multiply(shown(self.units), self.step / divisor, out=shown(out))
 
     def __add__(self, other: object) -> "GridVector":
@@ -174,7 +174,7 @@ class GridVector:
         _check_vector(noise)
         if noise.shape != self.units.shape:
             raise ShapeError(f"noise has shape {noise.shape}, and the vector {self.units.shape}. Draw one value for each.")
-        _check_memory("noise", noise, len(noise))
+        check_memory("noise", noise, len(noise))
         library, shown = arithmetic(by)
         units, noisy = shown(self.units), shown(noise)
         for piece in _pieces(len(noise), by):
@@ -201,15 +201,6 @@ def _read_only(units: NDArray[np.float64]) -> NDArray[np.float64]:
     shown = units.view()
     shown.flags.writeable = False
     return shown
-
-
-def _check_memory(name: str, memory: NDArray[np.float64], length: int) -> None:
-    """Raise unless the memory holds this many float64 values and either library can write to it: torch would be shown a copy."""
-    if memory.shape != (length,) or memory.dtype != np.float64 or not memory.flags.c_contiguous or not memory.flags.writeable:
-        raise ConfigError(
-            f"{name} must be a writeable contiguous float64 array of shape ({length},), got {memory.dtype} of shape {memory.shape}. "
-            "What stood in it before would be taken for units of the grid: give memory of the vector's own length."
-        )
 
 
 def _check_whole(units: NDArray[np.float64]) -> None:

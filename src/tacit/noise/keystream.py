@@ -22,7 +22,8 @@ class Keystream:
 
     key -- 32 secret bytes, for this stream alone; owned by it from here on, and overwritten with zeros by `erase` (or on leaving `with`).
            OpenSSL clears its own expanded copy when the stream is dropped.
-    Source: NIST's vectors for the block cipher and for counter mode are tests of this class, and so are those of McGrew & Viega's GCM.
+    Source: the tests hold it against a published block of McGrew & Viega's GCM, and against plain counter mode, which they hold against NIST's
+    vectors (SP 800-38A, F.5.5).
     """
 
     __slots__ = ("_encryptor", "_key")

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tacit.errors import ConfigError
-from tacit.noise.arithmetic import Library, arithmetic
+from tacit.noise.arithmetic import Library, arithmetic, check_memory
 from tacit.noise.keystream import Keystream
 
 LARGEST = math.sqrt(2 * 79 * math.log(2))
@@ -143,11 +143,7 @@ def memory_for(count: int, spread: float, out: NDArray[np.float64] | None) -> ND
         )
     if out is None:
         return np.empty(count, dtype=np.float64)
-    if out.shape != (count,) or out.dtype != np.float64 or not out.flags.c_contiguous or not out.flags.writeable:
-        raise ConfigError(
-            f"out must be a writeable contiguous float64 array of shape ({count},), got {out.dtype} of shape {out.shape}. "
-            "Leave it away for new memory."
-        )
+    check_memory("out", out, count)
     return out
 
 

@@ -12,6 +12,8 @@ from tacit.privacy.block import Block
 from tacit.privacy.events import GaussianEvent
 from tacit.privacy.ledger import Ledger, Reservation
 
+_LEAST_DRAWS = 4096
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GaussianBlock(Block):
@@ -37,6 +39,14 @@ class GaussianBlock(Block):
         """Noise of a release that costs one step, per unit of sensitivity."""
         assert isinstance(self.event, GaussianEvent)  # __post_init__
         return self.event.noise_multiplier
+
+
+def draws_for(length: int) -> int:
+    """Return how many normal values a block for releases of this length shall cover: a power of two, at least 4,096.
+
+    Never fewer than the length, and blocks of similar lengths share one search for their noise.
+    """
+    return max(_LEAST_DRAWS, 1 << (length - 1).bit_length())
 
 
 @lru_cache(maxsize=32)

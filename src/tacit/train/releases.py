@@ -8,23 +8,19 @@ from numpy.typing import NDArray
 
 from tacit.errors import ConfigError
 from tacit.noise.grid import GridVector
-from tacit.privacy.gaussian_steps import GaussianBlock, GaussianSteps, gaussian_block
+from tacit.privacy.gaussian_steps import GaussianBlock, GaussianSteps, draws_for, gaussian_block
 from tacit.privacy.mechanisms.gaussian import Gaussian
-
-_LEAST_DRAWS = 4096
 
 
 def vector_block(*, epsilon: float, delta: float, length: int, steps: int = 1) -> GaussianBlock:
     """Return the block of `steps` Gaussian releases of vectors of shape (length,), with the least noise for (epsilon, delta).
 
-    Every row takes part in every release, so nothing is amplified. The price covers a power of two of noise draws, at least
-    4,096: never fewer than the length, and releases of different lengths share one search.
+    Every row takes part in every release, so nothing is amplified. The price covers draws_for(length) values.
     Raises ConfigError when epsilon or delta is out of range or no noise is enough.
     """
     if length < 1:
         raise ConfigError(f"a release needs at least one value, got length {length}. Give the data at least one column.")
-    draws = max(_LEAST_DRAWS, 1 << (length - 1).bit_length())
-    return gaussian_block(epsilon=epsilon, delta=delta, steps=steps, draws=draws)
+    return gaussian_block(epsilon=epsilon, delta=delta, steps=steps, draws=draws_for(length))
 
 
 def request_named(request_id: str | None) -> str:

@@ -17,6 +17,7 @@ from tacit.noise.grid import GridVector, clip_target
 from tacit.noise.source import Source
 from tacit.privacy.block import Block
 from tacit.privacy.events import GaussianEvent
+from tacit.privacy.gaussian_steps import draws_for, gaussian_block
 from tacit.privacy.ledger import Ledger
 from tacit.privacy.mechanisms.gaussian import Gaussian
 from tacit.tables.schema import Bounds
@@ -52,7 +53,7 @@ def add_private_noise(
     Raises BudgetExceeded with nothing charged or read, DataError for columns that are not numbers, ConfigError for wrong settings.
     """
     names = _checked(table, bounds, attacker)
-    block = _priced(epsilon, delta, table.num_rows * len(names))
+    block = gaussian_block(epsilon=epsilon, delta=delta, steps=1, draws=draws_for(table.num_rows * len(names)))
     clip_norm = _clip_norm(len(names))
     reservation = ledger.reserve(
         block, dataset=budget, request_id=request_id, purpose=f"{len(names)} columns with noise, row by row"
@@ -111,16 +112,6 @@ def _checked(table: pa.Table, bounds: Mapping[str, Bounds], attacker: Linkage | 
     if absent:
         raise ConfigError(f"the attacker knows {absent}, which will not be released. Name columns that have bounds.")
     return names
-
-
-def _priced(epsilon: float, delta: float, length: int) -> Block:
-    """Return one Gaussian release of so many values with the least noise for (epsilon, delta), the noise core's tail paid for."""
-    from tacit.privacy.calibration import noise_multiplier_for
-    from tacit.privacy.pricing import price
-
-    draws = max(4096, 1 << (length - 1).bit_length())  # a power of two: the search is the same for tables of similar size
-    noise = noise_multiplier_for(epsilon=epsilon, delta=delta, probability=1.0, steps=1, draws=draws)
-    return price(GaussianEvent(noise_multiplier=noise), steps=1, spare_steps=0, checkpoint_every=1, delta=delta, draws=draws)
 
 
 def _clip_norm(columns: int) -> float:

@@ -409,8 +409,8 @@ def make_private(
     clip_norm      -- largest L2 length of one unit's gradient; > 0.
     batch_size     -- expected units in a batch; the update divides by it.
     epochs         -- expected number of times a unit is drawn.
-    n              -- declared public number of units, not less than the rows; the data set's length by default (zeroing a row does not
-                      change it).
+    n              -- declared public number of units; the data set's length by default (zeroing a row does not change it). Rows may be somewhat
+                      more or fewer, as a split by chance leaves them, at most twice as many.
     clipping       -- tacit.train.clipping: flat by default, per layer, automatic or adaptive.
     mechanism, sampling -- as in Plan.solve: "dp-sgd" with "poisson" by default.
     unit, owners, rows_per_user -- users as units: the unit's name, the user number of each row (0 .. n - 1), and how many of a user's
