@@ -228,6 +228,10 @@ KINDS: dict[str, Kind] = {
     "Conv1d": Kind(model=convolution(nn.Conv1d), input=grid(1)),
     "Conv2d": Kind(model=convolution(nn.Conv2d), input=grid(2)),
     "Conv3d": Kind(model=convolution(nn.Conv3d), input=grid(3)),
+    "Conv2d, whole strides": Kind(
+        model=lambda c: nn.Conv2d(c.channels, c.results, 4, stride=2, groups=c.groups, bias=c.bias, padding=1),
+        input=grid(2),
+    ),
     "Conv2d, depthwise": Kind(model=convolution(nn.Conv2d, depthwise=True), input=grid(2)),
     "ConvTranspose1d": Kind(model=transposed(nn.ConvTranspose1d), input=grid(1)),
     "ConvTranspose2d": Kind(model=transposed(nn.ConvTranspose2d), input=grid(2)),

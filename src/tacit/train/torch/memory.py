@@ -9,16 +9,17 @@ import torch
 
 from tacit.errors import RunError
 
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+
 
 def return_freed() -> None:
     """Return memory that Python and torch have freed to the system, where the C library keeps it (glibc's malloc_trim); elsewhere nothing.
 
     A trace runs the model some thirty times on a few examples, and what it freed in small pieces no batch's tensor would fit into.
+    Likewise what a forward pass leaves free between a large model's records.
     """
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-        if trim is not None:
-            trim(0)
+    if _TRIM is not None:
+        _TRIM(0)
 
 
 @contextmanager

@@ -193,7 +193,7 @@ def adds_apart(out: Tensor, block: int) -> bool:
 
     Tried once per shape, dtype, device and number of threads, at 2^30 (2^59 in float64), where neighbouring numbers are 128 apart: a
     product of 128 is added exactly, and its half, added by itself, is lost. So rows that weigh 128 together show any split into halves
-    or smaller parts, and two rows of 64, the first and the last, show any split of consecutive rows.
+    or smaller parts, and two rows that weigh 64, the first and the last, show any split of consecutive rows.
     """
     key = (out.shape, block, out.dtype, out.device, torch.get_num_threads())
     if key not in _APART:

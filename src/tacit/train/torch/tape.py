@@ -11,9 +11,14 @@ from torch import Tensor
 from tacit.errors import PrivacyError
 from tacit.train.torch.budget import Budget
 from tacit.train.torch.forming import Formed, Forming
+from tacit.train.torch.memory import return_freed
 from tacit.train.torch.records import Outer, Record, Stored
 from tacit.train.torch.rules.embedding import Rows, Tied
 from tacit.train.torch.scratch import Scratch
+
+HELD = 48 << 20
+"""Bytes that convolutions' records hold on to before what lies free between them goes back to the system. Their sizes differ from layer to
+layer, so that few of the blocks that the backward pass frees fit again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +40,7 @@ class Tape:
     records -- what backward left, by parameter.
     derived -- tensors computed from parameters alone, by the name they were given.
     kept    -- the tensors of the records and their versions: none may be edited between its norm and its sum.
+    held    -- bytes of convolutions' records since freed memory last went back to the system.
     """
 
     rows: int
@@ -46,6 +52,7 @@ class Tape:
     derived: dict[str, Derived] = field(default_factory=dict)
     phase: Literal["forward", "backward", "closed"] = "forward"
     kept: list[tuple[str, Tensor, int]] = field(default_factory=list)
+    held: int = 0
 
     @property
     def units(self) -> int:
@@ -94,6 +101,13 @@ class Tape:
         tensors = [one for one in vars(record).values() if isinstance(one, Tensor)]
         tensors += record.watched if isinstance(record, Formed) else ()
         self.kept.extend((record.name, one, one._version) for one in tensors)
+
+    def hold(self, *tensors: Tensor) -> None:
+        """Count what a convolution's record holds on to, and give back what lies free once it is much: see HELD."""
+        self.held += sum(one.nbytes for one in tensors if one.device.type == "cpu")
+        if self.held > HELD:
+            return_freed()
+            self.held = 0
 
     def close(self, expect: Callable[[bool], None]) -> dict[str, Record]:
         """Return one record per parameter: gradients of derived tensors carried to their parameters, several uses pooled.

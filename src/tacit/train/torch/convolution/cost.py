@@ -79,7 +79,7 @@ def _vectors(convolution: Convolution, rows: int) -> float:
 
 def _columns(convolution: Convolution, rows: int) -> float:
     read = rows * convolution.channels_in * math.prod(convolution.size_in)
-    copied = rows * convolution.groups * convolution.positions * convolution.depth
+    copied = rows * convolution.copied
     own = convolution.channels_in // convolution.groups
     if convolution.channels_last:
         run = own * (convolution.kernel[-1] if convolution.dilation[-1] == 1 else 1)

@@ -3,16 +3,20 @@
 For one example and group the weight gradient is G X: G (p, T) the output's gradient, p output channels at T positions, and
 X (T, d) the columns: for every position the d = d_in * k inputs that it saw. Copying with long contiguous runs is what makes
 columns cheap: with channels last one kernel row of one position is a single run of k_last * d_in numbers; with positions last
-one output row is a single run. The longer run wins.
+one output row is a single run. The longer run wins. Where the output takes every row of the input, neighbouring rows of positions
+see the same input rows: they are copied once and shared, one product for each kernel row.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from tacit.errors import ShapeError
 from tacit.train.torch.scratch import Scratch
+
+_LEAST_SHARED = 16
+"""Columns of a product that is worth forming by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +28,7 @@ class Convolution:
     groups                            -- divides both channel counts.
     channels_in, channels_out         -- d and p, all groups together; >= 1.
     size_in, size_out                 -- positions per axis of the input (without padding) and of the output.
+    square                            -- how many inputs of the original one position holds per axis, where it was folded; see folding.
     Raises ShapeError when the output would look past the padded input.
     """
 
@@ -36,6 +41,7 @@ class Convolution:
     channels_out: int
     size_in: tuple[int, ...]
     size_out: tuple[int, ...]
+    square: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         axes = (self.kernel, self.stride, self.padding, self.dilation, self.size_in, self.size_out)
@@ -101,6 +107,30 @@ class Convolution:
         last = own * self.kernel[-1] if self.dilation[-1] == 1 else own
         return 2 * last >= (self.size_out[-1] if self.stride[-1] == 1 else 1)
 
+    @property
+    def shared(self) -> bool:
+        """Whether each kernel row's part is a product by itself, of rows that it shares with the other kernel rows.
+
+        Where that halves what is copied, the parts of the gradient included: in early layers, of many positions and few weights.
+        """
+        width = self.depth // self.kernel[0]
+        fits = self.channels_last and self.stride[0] == 1 and self.kernel[0] > 1 and width >= _LEAST_SHARED
+        return fits and 2 * self._copied_by_rows < self.groups * self.positions * self.depth
+
+    @property
+    def rows(self) -> "Convolution":
+        """The convolution of one kernel row, at every place of the first axis."""
+        return replace(self, kernel=(1, *self.kernel[1:]), size_out=(self.padded()[0], *self.size_out[1:]))
+
+    @property
+    def copied(self) -> int:
+        """Numbers that forming one example's gradient copies: columns, or shared rows and the gradient's parts."""
+        return self._copied_by_rows if self.shared else self.groups * self.positions * self.depth
+
+    @property
+    def _copied_by_rows(self) -> int:
+        return self.groups * self.rows.positions * self.rows.depth + self.weights
+
     def padded(self) -> tuple[int, ...]:
         return tuple(size + 2 * pad for size, pad in zip(self.size_in, self.padding, strict=True))
 
@@ -110,11 +140,23 @@ class Convolution:
         return tuple((out - 1) * stride + (kernel - 1) * dilation + 1 for out, stride, kernel, dilation in axes)
 
     def as_weight(self, vectors: Tensor) -> Tensor:
-        """View stored vectors (..., weights) in the weight's shape (..., p, d / groups, *kernel)."""
+        """Return stored vectors (..., weights) in the weight's shape (..., p, d / groups, *kernel); a copy where it was folded."""
         own, lead = self.channels_in // self.groups, vectors.shape[:-1]
         if not self.channels_last:
-            return vectors.view(*lead, self.channels_out, own, *self.kernel)
-        return vectors.view(*lead, self.channels_out, *self.kernel, own).movedim(-1, len(lead) + 1)
+            weights = vectors.view(*lead, self.channels_out, own, *self.kernel)
+        else:
+            weights = vectors.view(*lead, self.channels_out, *self.kernel, own).movedim(-1, len(lead) + 1)
+        return self._unfolded(weights) if self.square else weights
+
+    def _unfolded(self, weights: Tensor) -> Tensor:
+        """Return weights of the original's shape from those of squares, whose channels are (*square, channel)."""
+        axes, at = len(self.kernel), weights.ndim - len(self.kernel) - 1
+        own = weights.shape[at] // math.prod(self.square)
+        apart: Tensor = weights.unflatten(at, (*self.square, own))
+        pairs = [axis for i in range(axes) for axis in (at + axes + 1 + i, at + i)]
+        together = apart.permute(*range(at), at + axes, *pairs)
+        kernel = (steps * size for steps, size in zip(self.kernel, self.square, strict=True))
+        return together.reshape(*weights.shape[:at], own, *kernel)
 
     def gradients(self, g: Tensor) -> Tensor:
         """Return the output's gradient as (rows * groups, p / groups, T); a copy only where g is not contiguous."""
@@ -123,15 +165,16 @@ class Convolution:
 
 def columns(x: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
     """Return X, shape (rows * groups, T, depth), in scratch or, for 1 x 1 kernels, in x itself; depth ordered as channels_last says."""
-    if convolution.channels_last:
+    if convolution.channels_last or (math.prod(convolution.kernel) == 1 and x.movedim(1, -1).is_contiguous()):
         padded = padded_channels_last(x, convolution, scratch)
         own = padded.shape[-1]
         held, tap, rows = padded.stride()[1:-1], padded.stride(-1), padded.shape[0]
         shape = (rows, *convolution.size_out, *convolution.kernel, own)
         strides = (padded.stride(0), *_scaled(held, convolution.stride), *_scaled(held, convolution.dilation), tap)
-        copy = scratch.take("columns", shape, x)
-        copy.copy_(padded.as_strided(shape, strides))
-        return copy.view(rows, convolution.positions, convolution.depth)
+        seen = padded.as_strided(shape, strides)
+        if not seen.is_contiguous():
+            seen = scratch.take("columns", shape, x).copy_(seen)
+        return seen.view(rows, convolution.positions, convolution.depth)
     padded = _padded_channels_first(x, convolution, scratch)
     rows, own = padded.shape[:2]
     held = padded.stride()[2:]

@@ -18,22 +18,26 @@ than four rows leave threads without work.
 """
 
 
-def stored_vectors(x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
-    """Return every example's weight gradient, shape (B, weights), own memory; `convolution.as_weight` views it as weights.
+def stored_vectors(x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> tuple[Tensor, Tensor]:
+    """Return every example's weight gradient, shape (B, weights), own memory, and its squared length, float64, shape (B,).
+
+    `convolution.as_weight` gives the vectors the weight's shape. They are measured while they are in the cache.
 
     x -- (B, d, *size_in), the input; g -- (B, p, *size_out), the gradient of the output; both float32 or both float64,
     on one device: half precision is cast before, since norms and sums are at least float32.
     Row i depends on example i alone, whatever the others hold.
     """
     vectors = x.new_empty(x.shape[0], convolution.weights)
+    squared = torch.empty(x.shape[0], dtype=torch.float64, device=x.device)
     for rows in _chunks(x, convolution, limit=max(1, x.shape[0])):
-        _fill(vectors[rows], x[rows], g[rows], convolution, scratch)
-    return vectors
+        squared[rows] = squared_lengths(_fill(vectors[rows], x[rows], g[rows], convolution, scratch))
+    return vectors, squared
 
 
 def per_example_gradients(x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
     """Return every example's weight gradient in the weight's shape: (B, p, d / groups, *kernel)."""
-    return convolution.as_weight(stored_vectors(x, g, convolution, scratch))
+    vectors, _ = stored_vectors(x, g, convolution, scratch)
+    return convolution.as_weight(vectors)
 
 
 def stored_squared_norms(x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
@@ -89,7 +93,7 @@ def weighted_sum(
 
 def _chunks(x: Tensor, convolution: Convolution, limit: int) -> Iterator[slice]:
     """Cut the rows into chunks whose columns and vectors stay within CHUNK_BYTES, but CHUNK_ROWS at least and limit at most."""
-    row = (convolution.groups * convolution.positions * convolution.depth + convolution.weights) * x.element_size()
+    row = (convolution.copied + convolution.weights) * x.element_size()
     step = min(limit, max(CHUNK_ROWS, CHUNK_BYTES // row))
     for start in range(0, x.shape[0], step):
         yield slice(start, min(start + step, x.shape[0]))
@@ -102,5 +106,19 @@ def _chunk(x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> 
 
 def _fill(vectors: Tensor, x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
     products = vectors.view(-1, convolution.channels_out // convolution.groups, convolution.depth)
-    torch.bmm(convolution.gradients(g), columns(x, convolution, scratch), out=products)
+    if convolution.shared:
+        _fill_by_rows(products, x, g, convolution, scratch)
+    else:
+        torch.bmm(convolution.gradients(g), columns(x, convolution, scratch), out=products)
     return vectors
+
+
+def _fill_by_rows(products: Tensor, x: Tensor, g: Tensor, convolution: Convolution, scratch: Scratch) -> None:
+    """Fill products (rows * groups, p / groups, depth), depth ordered (*kernel, channel), kernel row by kernel row."""
+    shared, gradients = columns(x, convolution.rows, scratch), convolution.gradients(g)
+    size, places = convolution.kernel[0], convolution.positions
+    step = convolution.dilation[0] * (places // convolution.size_out[0])
+    parts = scratch.take("parts", (size, *products.shape[:2], shared.shape[2]), x)
+    for number, part in enumerate(parts):
+        torch.bmm(gradients, shared[:, number * step : number * step + places], out=part)
+    products.unflatten(2, (size, -1)).copy_(parts.movedim(0, 2))

@@ -11,6 +11,8 @@ from tacit.train.torch.axes import Axis
 from tacit.train.torch.convolution import (
     Convolution,
     Method,
+    foldable,
+    folded,
     gram_squared_norms,
     per_example_bias,
     per_example_gradients,
@@ -22,7 +24,7 @@ from tacit.train.torch.records import ALL, SLACK, Clip
 from tacit.train.torch.routing import Routing
 from tacit.train.torch.rules.elementwise import plus
 from tacit.train.torch.scratch import Scratch
-from tacit.train.torch.sums import RunningSum, squared_lengths
+from tacit.train.torch.sums import RunningSum
 from tacit.train.torch.unrouted import unrouted
 
 Pair = tuple[int, ...]
@@ -42,8 +44,7 @@ class Convolved:
     def squared_norms(self) -> Tensor:
         if self._norms is None:
             if self._method is Method.KEEP:
-                self._kept = stored_vectors(self._x, self._g, self._convolution, self._scratch)
-                self._norms = squared_lengths(self._kept)
+                self._kept, self._norms = stored_vectors(self._x, self._g, self._convolution, self._scratch)
                 self._x = self._g = self._kept  # what was formed replaces what it was formed from
             else:
                 norms = gram_squared_norms if self._method is Method.GRAM else stored_squared_norms
@@ -176,9 +177,12 @@ def _received(route: Routing, axis: Axis, name: str, x: Tensor, gradient: Tensor
     x, g = (gradient, x) if is_transposed else (x, gradient)  # a transposed convolution's weight gradient swaps the two
     x, g = (one.to(torch.promote_types(one.dtype, torch.float32)) for one in (x, g))
     geometry = Convolution.of(x, g, kernel=kernel, stride=stride, padding=padding, dilation=dilation, groups=groups)
+    if foldable(geometry):
+        x, geometry = folded(x, geometry)
     if axis.kind == "batch" and tape.copies == 1:
         method = tape.budget.method(name, geometry, len(x)) if tape.alone(name) else Method.DROP
         tape.receive(Convolved(name, x, g, geometry, tape.scratch, method))
+        tape.hold(x, g)
         return
     vectors = per_example_gradients(x, g, geometry, tape.scratch).flatten(1)
     tape.stored(name, axis.examples_first(vectors, tape.rows).sum(dim=1), "formed")
