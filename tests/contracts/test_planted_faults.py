@@ -858,8 +858,8 @@ FAULTS = (
         15,
         "add 4,096 contributions at once in float32",
         "noise/sensitivity.py",
-        "BLOCK, GROUP = 128, 4",
-        "BLOCK, GROUP = 4096, 4",
+        "BLOCK, GROUP = 64, 8",
+        "BLOCK, GROUP = 4096, 8",
         "noise/test_sensitivity.py::test_blocks_and_groups_in_float32_leave_room_for_norms",
     ),
     fault(

@@ -30,13 +30,13 @@ clip_norms = st.floats(2.0**-200, 2.0**200) | st.sampled_from(
 def test_the_step_is_the_largest_power_of_two_that_leaves_rounding_its_share(clip_norm: float, dimension: int) -> None:
     step = grid_step(clip_norm, dimension)
     assert math.frexp(step)[0] == 0.5
-    room = Fraction(clip_norm) ** 2 / 2**26 / dimension
+    room = Fraction(clip_norm) ** 2 / 2**20 / dimension
     assert Fraction(step) ** 2 <= room < Fraction(2 * step) ** 2
 
 
-# (C, d, g): by hand from sqrt(d) g <= 2^-13 C
+# (C, d, g): by hand from sqrt(d) g <= 2^-10 C
 @pytest.mark.parametrize(
-    ("clip_norm", "dimension", "step"), [(1.0, 1, 2**-13), (1.0, 2, 2**-14), (1.0, 4, 2**-14), (1.0, 5, 2**-15), (3.0, 1, 2**-12)]
+    ("clip_norm", "dimension", "step"), [(1.0, 1, 2**-10), (1.0, 2, 2**-11), (1.0, 4, 2**-11), (1.0, 5, 2**-12), (3.0, 1, 2**-9)]
 )
 def test_the_step_of_small_cases(clip_norm: float, dimension: int, step: float) -> None:
     assert grid_step(clip_norm, dimension) == step
@@ -117,11 +117,11 @@ def test_plain_numbers_cannot_be_added_from_either_side(noise: Any) -> None:
         _ = noise + vector
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 2.0**52 * 2.0**-14, -(2.0**52) * 2.0**-14, 1e308])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 2.0**52 * 2.0**-11, -(2.0**52) * 2.0**-11, 1e308])
 def test_what_is_not_finite_or_too_large_is_refused(bad: float) -> None:
     with pytest.raises(PrivacyError, match="not finite or too large"):
         GridVector.from_sum(np.array([0.5, bad]), 1.0)
-    GridVector.from_sum(np.array([0.5, (2.0**52 - 1) * 2.0**-14]), 1.0)
+    GridVector.from_sum(np.array([0.5, (2.0**52 - 1) * 2.0**-11]), 1.0)
 
 
 def test_a_sum_of_two_that_grows_too_large_is_refused() -> None:

@@ -20,15 +20,15 @@ from tacit.noise.arithmetic import PIECE, Library, arithmetic, check_memory
 CLIP_MARGIN = 2.0**-9
 """Share of the clip norm that clipping leaves free for float error and rounding; see tacit.noise.sensitivity."""
 
-ROUNDING_SHARE = 2.0**-13
-"""Share of the clip norm that rounding both neighbours' sums to the grid may take; the rest of the margin is float error's."""
+ROUNDING_SHARE = 2.0**-10
+"""Share of the clip norm that rounding both neighbours' sums to the grid may take."""
 
 _LARGEST_UNIT = 2.0**52  # sums and differences of two such integers are exact in float64
 _SMALLEST_STEP, _LARGEST_STEP = 2.0**-900, 2.0**900  # units * step neither overflows nor underflows
 
 
 def grid_step(clip_norm: float, dimension: int) -> float:
-    """Return the grid's step g, a power of two: the largest with sqrt(dimension) * g <= 2^-13 * clip_norm, exactly.
+    """Return the grid's step g, a power of two: the largest with sqrt(dimension) * g <= 2^-10 * clip_norm, exactly.
 
     clip_norm -- C, in the unit of the sum; > 0; dimension -- d >= 1.
     Raises ConfigError when an argument is out of range.
@@ -42,8 +42,8 @@ def grid_step(clip_norm: float, dimension: int) -> float:
 @lru_cache(maxsize=64)
 def _step(clip: Fraction, dimension: int) -> float:
     """Return grid_step, once for all pieces of all releases of a run."""
-    room = clip * clip / (dimension << 26)  # g^2 must not exceed this
-    exponent = math.frexp(float(clip))[1] - 12 - dimension.bit_length() // 2  # at or above the answer
+    room = clip * clip / (dimension << 20)  # g^2 must not exceed this
+    exponent = math.frexp(float(clip))[1] - 9 - dimension.bit_length() // 2  # at or above the answer
     while Fraction(2) ** (2 * exponent) > room:
         exponent -= 1
     return math.ldexp(1.0, exponent)

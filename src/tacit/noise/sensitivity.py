@@ -26,28 +26,26 @@ Claim. Neighbours' rounded sums differ by at most T + (float error) + sqrt(d) g 
 5. Rounding moves each coordinate of each neighbour by at most g/2, so the difference by at most g per coordinate, sqrt(d) g in
    L2. S / g itself is exact, g being a power of two, and so is everything after it, being integers below 2^53.
 
-Sum: C (1 - 2^-9) + E + 2^-13 C <= C whenever E <= (2^-9 - 2^-13) C. Then the event states noise_multiplier = sigma with no correction,
+Sum: C (1 - 2^-9) + E + 2^-10 C <= C whenever E <= 2^-10 C. Then the event states noise_multiplier = sigma with no correction,
 since adding round(sigma C Z / g) to the rounded sum is rounding (rounded sum / g + sigma C Z / g), a post-processing.
 A vector kept in several pieces (one per parameter) obeys the same bound, by Minkowski's inequality for the vector of pieces.
 
-What this means in practice: BLOCK = 128 contributions in float32, GROUP = 4 blocks in float32 and float64 from there leave room
-for norms that are off by 3 * 2^-14 and for millions of contributions; a plain float32 sum holds only up to 162.
+What this means in practice: BLOCK = 64 contributions in float32, GROUP = 8 blocks in float32 and float64 from there leave room
+for norms that are off by 3 * 2^-14 and for millions of contributions; a plain float32 sum holds only up to 118.
 """
 
 import math
 from dataclasses import dataclass
 
 from tacit.errors import ConfigError, PrivacyError
-from tacit.noise.grid import CLIP_MARGIN, ROUNDING_SHARE, clip_target, grid_step
+from tacit.noise.grid import clip_target, grid_step
 
 FLOAT32 = 2.0**-24
 FLOAT64 = 2.0**-53
 """Unit roundoffs: half the distance from 1 to the next number."""
 
-BLOCK, GROUP = 128, 4
+BLOCK, GROUP = 64, 8
 """Contributions added at once, and blocks added one after another, in float32 before float64 takes over."""
-
-_ROOM = CLIP_MARGIN - ROUNDING_SHARE  # in clip norms
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,10 +99,10 @@ def sum_sensitivity(
     across = _gamma(groups + processes - 1, FLOAT64) * contributions * grown
     error = norm_error * target + 2 * (1 + norm_error) * target * (inside + between + across)
     bound = Sensitivity(clipping=target, float_error=error, rounding=math.sqrt(dimension) * grid_step(clip_norm, dimension))
-    if not error <= _ROOM * clip_norm:
+    if not error <= 2.0**-10 * clip_norm:
         raise PrivacyError(
             f"a sum of {contributions} contributions in blocks of {block} and groups of {group} (roundoff {roundoff:.3g}, norm error "
-            f"{norm_error:.3g}) can be off by {error / clip_norm:.3g} clip norms; the clip margin covers 2^-9 - 2^-13 = {_ROOM:.3g}. "
+            f"{norm_error:.3g}) can be off by {error / clip_norm:.3g} clip norms; the clip margin covers 2^-10 = {2.0**-10:.3g}. "
             f"Form blocks of {BLOCK} and groups of {GROUP} in float32, or use float64."
         )
     return bound

@@ -40,7 +40,7 @@ class Releases(GaussianSteps):
         """Count one step, then return total + normal noise of standard deviation noise_multiplier * clip_norm, on the grid.
 
         total     -- shape (d,): neighbours' totals differ by at most clip_target(clip_norm) in L2, float error of at most
-                     (2^-9 - 2^-13) * clip_norm apart (tacit.noise.sensitivity). Rounded to the grid first, never changed.
+                     2^-10 * clip_norm apart (tacit.noise.sensitivity). Rounded to the grid first, never changed.
         Raises PrivacyError outside the `with` statement or for a longer vector than the price covers, BudgetExceeded when all paid
         steps were taken.
         """

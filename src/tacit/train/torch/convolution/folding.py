@@ -18,11 +18,9 @@ _LONG = 32
 
 def foldable(convolution: Convolution) -> bool:
     """Whether the kernel takes whole strides and folding makes its short runs longer."""
-    fits = not any(k % s for k, s in zip(convolution.kernel, convolution.stride, strict=True)) and set(convolution.dilation) == {
-        1
-    }
+    whole = not any(size % step for size, step in zip(convolution.kernel, convolution.stride, strict=True))
     run = convolution.channels_in // convolution.groups * convolution.kernel[-1]
-    return fits and math.prod(convolution.stride[:-1]) > 1 and run < _LONG
+    return whole and max(convolution.dilation) == 1 and math.prod(convolution.stride[:-1]) > 1 and run < _LONG
 
 
 def folded(x: Tensor, convolution: Convolution) -> tuple[Tensor, Convolution]:
