@@ -98,6 +98,8 @@ def _tacit_rows(spec: Spec, ours: Any) -> Iterator[Row]:
     for parameter, operation, method in ours["report"]:
         print(f"{spec.name}: {parameter:<32} {operation:<16} {method}", file=sys.stderr)
     yield row(f"{spec.name}: plain step", ours["seconds"]["plain"], "s")
+    for kind, words in KINDS.items():
+        yield row(f"{spec.name}: {words}", ours["seconds"][kind], "s")
     clipping = row(f"{spec.name}: clipping alone / plain (aim {goal.aim:g})", wall["clipping"], "ratio", goal=goal.clipping)
     yield clipping | {"methods": ours["report"]}
     yield row(f"{spec.name}: with noise and optimizer / plain", wall["noise"], "ratio", goal=goal.noise)

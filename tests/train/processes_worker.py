@@ -228,9 +228,11 @@ def averaged_checked(folder: Path, rank: int) -> Seen:
     return averaged(folder, rank, check=True)
 
 
-def noise(folder: Path, rank: int, source: Any = None, clip_norm: float = 0.5) -> Seen:
-    """Updates, times the batch size, of steps whose gradients are all zero."""
+def noise(folder: Path, rank: int, source: Any = None, clip_norm: float = 0.5, *, cut: bool = False) -> Seen:
+    """Updates, times the batch size, of steps whose gradients are all zero. cut -- under fully_shard when there are several."""
     model = nn.Linear(3, 10_050)
+    if cut and dist_count() > 1:
+        fully_shard(model)
     source = OsSource.from_os() if source is None else source
     found = []
     with ledger_in(folder, rank) as ledger:
@@ -238,7 +240,7 @@ def noise(folder: Path, rank: int, source: Any = None, clip_norm: float = 0.5) -
         for features, _, _ in private.batches():
             private.backward(model(features).sum(dim=1) * 0)
             found.append(
-                torch.cat([one.grad.flatten() for one in model.parameters() if one.grad is not None]).double()
+                torch.cat([whole(one.grad).flatten() for one in model.parameters() if one.grad is not None]).double()
                 * private.plan.batch_size
             )
             optimizer.step()
@@ -252,6 +254,18 @@ def noise_small(folder: Path, rank: int) -> Seen:
 
 def noise_large(folder: Path, rank: int) -> Seen:
     return noise(folder, rank, clip_norm=2.0)
+
+
+def noise_cut(folder: Path, rank: int) -> Seen:
+    return noise(folder, rank, cut=True)
+
+
+def noise_cut_small(folder: Path, rank: int) -> Seen:
+    return noise(folder, rank, clip_norm=0.1, cut=True)
+
+
+def noise_cut_large(folder: Path, rank: int) -> Seen:
+    return noise(folder, rank, clip_norm=2.0, cut=True)
 
 
 def copied(folder: Path, rank: int) -> Seen:

@@ -250,7 +250,7 @@ def test_the_chunks_change_no_result(monkeypatch: pytest.MonkeyPatch, rows_at_on
         ((3, 3), (1, 1), (1, 1), 1, (12, 10)),
         ((3, 2), (2, 1), (0, 3), 1, (20, 10)),
         ((4, 3), (1, 2), (2, 0), 2, (11, 14)),
-        ((5,), (2,), (1,), 1, (30,)),  # nothing is copied: the rows are the input's
+        ((5,), (2,), (1,), 1, (30,)),  # nothing but the padding is copied: the rows are the input's
         ((4, 3, 2), (1, 1, 1), (1, 0, 0), 1, (9, 6, 5)),
     ],
 )

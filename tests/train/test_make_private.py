@@ -1,6 +1,7 @@
 """make_private: an ordinary loop becomes a private one; it is paid for when its first batch is asked for."""
 
 import copy
+import re
 from typing import Any
 
 import pytest
@@ -63,9 +64,29 @@ def test_the_plan_is_charged_before_the_first_batch_and_not_before(ledger: Ledge
 def test_a_budget_that_does_not_hold_the_plan_gives_no_batch(ledger: Ledger) -> None:
     ledger.grant("poor", epsilon=1.0, delta=1e-5)
     private, _ = private_training(ledger, budget="poor")
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(BudgetExceeded) as refusal:
         next(iter(private.batches()))
     assert ledger.find("one") is None
+    assert "A plan that fits costs at most epsilon 1.0 at delta 1e-05" in str(refusal.value)
+    fits = re.search(
+        r"fit with noise multiplier (\S+) in place of (\S+): plan with epsilon=1.0, delta=(\S+)\.", str(refusal.value)
+    )
+    assert fits is not None
+    noise, before, delta = map(float, fits.groups())
+    assert before == pytest.approx(private.plan.noise_multiplier, rel=1e-3)
+    ready, _ = private_training(ledger, budget="poor", epsilon=1.0, delta=delta, request_id="two")
+    assert ready.plan.noise_multiplier == pytest.approx(noise, rel=1e-3)
+    assert noise > before
+    assert ready.plan.steps == private.plan.steps
+    next(iter(ready.batches()))
+    assert ledger.find("two") is not None
+
+
+def test_without_a_budget_no_plan_is_named(ledger: Ledger) -> None:
+    private, _ = private_training(ledger, budget="empty")
+    with pytest.raises(BudgetExceeded) as refusal:
+        next(iter(private.batches()))
+    assert "noise multiplier" not in str(refusal.value)
 
 
 def test_a_second_training_of_one_request_is_refused(ledger: Ledger) -> None:

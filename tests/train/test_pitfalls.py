@@ -107,7 +107,7 @@ def test_c02_examples_coupled_through_ignore_index_are_refused(ledger: Ledger) -
 
     tokens, targets = torch.randn(6, 4, 3), torch.randint(0, 3, (6, 4))
     private, _ = training(nn.Linear(3, 3), (tokens, targets), plan(6, 6), ledger, Still(3))
-    with pytest.raises(PrivacyError, match="batch-wide normalizer"):
+    with pytest.raises(PrivacyError, match=r"batch-wide normalizer.*`tacit design fix`"):
         private.check(lambda x, y: coupled(private.model(x), y))
 
     def apart(logits: Tensor, targets: Tensor) -> Tensor:
@@ -115,6 +115,35 @@ def test_c02_examples_coupled_through_ignore_index_are_refused(ledger: Ledger) -
         return each.sum(dim=1) / (targets != 0).sum(dim=1).clamp(min=1)
 
     private.check(lambda x, y: apart(private.model(x), y))
+
+
+def test_c02_the_load_loss_of_a_mixture_of_experts_is_refused(ledger: Ledger) -> None:
+    """It squares the batch's mean share of each expert: every row's gradient depends on all rows' gates (Shazeer et al. 2017)."""
+
+    class Mixture(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.gate, self.experts = nn.Linear(3, 2), nn.ModuleList(nn.Linear(3, 2) for _ in range(2))
+
+        def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            shares = self.gate(x).softmax(dim=1)
+            each = torch.stack([one(x) for one in self.experts], dim=1)
+            return (shares.unsqueeze(2) * each).sum(dim=1), shares
+
+    private, _ = training(Mixture(), data(), plan(12, 12), ledger, Still(3))
+
+    def losses(x: Tensor, y: Tensor, load: float) -> Tensor:
+        out, shares = private.model(x)
+        each: Tensor = cross_entropy(out, y)
+        return each + load * shares.mean(dim=0).square().sum() if load else each
+
+    private.check(lambda x, y: losses(x, y, 0.0))
+    with pytest.raises(PrivacyError, match=r"another (record|example)"):
+        private.check(lambda x, y: losses(x, y, 0.1))
+    with pytest.raises(PrivacyError, match="another example"):
+        for x, y in private.batches():
+            private.backward(losses(x, y, 0.1))
 
 
 def test_c02_one_example_s_mask_moves_no_other_example_s_gradient(ledger: Ledger) -> None:
@@ -212,6 +241,40 @@ def test_c05_norms_are_exact_for_reused_raw_and_unordered_parameters(ledger: Led
     assert update.keys() == expected.keys()
     for name, one in update.items():
         torch.testing.assert_close(one.double() * 12, expected[name], rtol=1e-5, atol=1e-4)
+
+
+def test_c05_tokens_that_lie_across_memory_are_counted_where_they_stand(ledger: Ledger) -> None:
+    class Words(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(2)
+            self.words, self.out = nn.Embedding(7, 3), nn.Linear(3, 2)
+
+        def forward(self, tokens: Tensor) -> Tensor:
+            across = tokens.t().contiguous().t()
+            assert len(tokens) == 1 or not across.is_contiguous()
+            out: Tensor = self.out(self.words(across).mean(dim=1))
+            return out
+
+    tokens, labels = torch.arange(60).reshape(12, 5) % 7, torch.arange(12) % 2
+    update = one_update(ledger, Words(), (tokens, labels))
+    expected = one_at_a_time(Words(), tokens, labels, cross_entropy, clip_target(1.0))
+    for name, one in update.items():
+        torch.testing.assert_close(one.double() * 12, expected[name], rtol=1e-5, atol=1e-4)
+
+
+@pytest.mark.parametrize("more", [{"max_norm": 1.0}, {"scale_grad_by_freq": True}], ids=lambda more: next(iter(more)))
+@pytest.mark.parametrize("bag", [False, True], ids=["Embedding", "EmbeddingBag"])
+def test_c05_embeddings_that_look_at_other_examples_tokens_are_refused_by_name(
+    bag: bool, more: dict[str, Any], ledger: Ledger
+) -> None:
+    layer: nn.Module = (
+        nn.EmbeddingBag(7, 2, mode="mean", **more) if bag else nn.Sequential(nn.Embedding(7, 2, **more), nn.Flatten())
+    )
+    tokens = torch.arange(60).reshape(12, 5) % 7
+    with pytest.raises(UnsupportedModel, match=f"weight.*uses {next(iter(more))}"):
+        training(layer, (tokens, torch.zeros(12, dtype=torch.int64)), plan(12, 12), ledger, Still(3))
+    assert not [one for one in ledger.entries() if one.kind == "dp"]
 
 
 def test_c06_empty_draws_are_steps_with_noise(ledger: Ledger) -> None:
@@ -362,13 +425,26 @@ def test_c10_two_processes_noise_as_one_and_independently(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_c12_norms_sums_and_noise_are_float32_or_wider(dtype: torch.dtype, ledger: Ledger) -> None:
+def test_c12_norms_sums_and_noise_are_float32_or_wider(
+    dtype: torch.dtype, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """2,048 equal rows in bfloat16: a sum in that type would stop growing at 256; clipped lengths stay at most C (1 + 1e-6)."""
+    given: list[Tensor] = []
+    give = RunningSum.give
+
+    def seen(self: RunningSum) -> Tensor:
+        given.append(give(self))
+        return given[-1]
+
+    monkeypatch.setattr(RunningSum, "give", seen)
     rows = torch.ones(2048, 3, dtype=dtype)
     model = nn.Linear(3, 1, bias=False, dtype=dtype)
     private, _ = training(model, (rows,), plan(2048, 2048), ledger, Still(3))
     for (x,) in private.batches():
         private.backward(100 * private.model(x).sum(dim=1).float())
+    (total,) = given
+    assert total.dtype in (torch.float32, torch.float64)
+    assert clip_target(1.0) * (1 - 1e-6) < float(total.double().norm()) / 2048 <= 1 + 1e-6
     length = float(gradients(model)["weight"].double().norm())
     assert clip_target(1.0) * (1 - 2**-7) < length <= 1 + 2**-8  # rounded to 8 bits on the way out
 

@@ -281,8 +281,9 @@ def test_a_plan_without_exactly_one_gap_or_with_too_little_noise_is_refused() ->
             plan_for(**rest, **wrong)
     with pytest.raises(ConfigError, match="not even 1 step"):
         plan_for(epsilon=0.01, noise_multiplier=0.5, **rest)
-    with pytest.raises(ConfigError, match="noise_multiplier must be finite"):
-        plan_for(epochs=1, noise_multiplier=float("nan"), **rest)
+    for noise in (0.0, -1.0, float("inf"), float("nan")):
+        with pytest.raises(ConfigError, match="noise_multiplier must be finite"):
+            plan_for(epochs=1, noise_multiplier=noise, **rest)
 
 
 def test_banded_noise_beats_independent_noise_in_the_model() -> None:

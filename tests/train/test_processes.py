@@ -24,7 +24,7 @@ from train import processes_worker as worker
 
 pytestmark = pytest.mark.xdist_group("processes")
 _ROOT = Path(__file__).parents[2]
-_TOGETHER = ("poisson", "pieces", "rare", "users", "adaptive", "sharded", "noise", "copied", "banded", "refusals")
+_TOGETHER = ("poisson", "pieces", "rare", "users", "adaptive", "sharded", "noise", "noise_cut", "copied", "banded", "refusals")
 Pair = Callable[[str], list[Any]]
 
 
@@ -109,12 +109,13 @@ def parts(updates: Tensor) -> tuple[Tensor, Tensor]:
     return updates[:, :cut].flatten(), updates[:, cut:].flatten()
 
 
-def test_total_noise_is_that_of_one_process(pair: Pair, tmp_path: Path) -> None:
+@pytest.mark.parametrize("scenario", ["noise", "noise_cut"], ids=["whole", "fully_shard"])
+def test_total_noise_is_that_of_one_process(scenario: str, pair: Pair, tmp_path: Path) -> None:
     """Pitfall C10. 201,000 draws, 100,500 for each part: within 1 % (1.5 %) unless by chance below 1e-8 (1e-10, chi-square tails).
 
     Planted faults, each beyond the bound: noise from the first process alone (one part has none), sqrt(1/2) of it in each.
     """
-    first, second = pair("noise")
+    first, second = pair(scenario)
     assert torch.equal(first["updates"], second["updates"])
     for updates, scale in (
         (first["updates"], first["scale"]),

@@ -148,9 +148,9 @@ def test_every_step_of_every_mechanism_has_the_noise_of_its_strategy(protocol: s
 @pytest.mark.xdist_group("processes")
 def test_two_processes_have_the_noise_of_one_at_every_clip_norm(tmp_path: Path) -> None:
     """The one in the middle is a fast test: test_processes.py::test_total_noise_is_that_of_one_process."""
-    names = ("noise_small", "noise_large")
+    names = ("noise_small", "noise_large", "noise_cut_small", "noise_cut_large")
     assert launched(tmp_path, names) == [0, 0]
-    for name, clip_norm in zip(names, (0.1, 2.0), strict=True):
+    for name, clip_norm in zip(names, (0.1, 2.0) * 2, strict=True):
         first, second = (torch.load(tmp_path / f"{name}.{rank}.pt", weights_only=False) for rank in range(2))
         assert torch.equal(first["updates"], second["updates"])
         assert_deviation(first["updates"].flatten(), first["noise"] * clip_norm)

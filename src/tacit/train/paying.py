@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from tacit.errors import RunError
+from tacit.errors import BudgetExceeded, ConfigError, RunError
 from tacit.privacy.ledger import Entry, Ledger, Reservation
 from tacit.privacy.ledger.blocks import block_from_json
 from tacit.train.plan import Plan
@@ -28,9 +28,15 @@ class Payment:
         return self.ledger.find(self.request_id) is None
 
     def reserve(self, plan: Plan) -> Reservation:
-        """Charge the plan's block. Raises BudgetExceeded, or ConfigError when the request id is taken: nothing was charged then."""
+        """Charge the plan's block.
+
+        Raises BudgetExceeded, with the plan of as many steps that fits, or ConfigError when the request id is taken: nothing was charged then.
+        """
         plan.refuse_underpriced()
-        return self.ledger.reserve(plan.block, dataset=self.budget, request_id=self.request_id, purpose=self.purpose)
+        try:
+            return self.ledger.reserve(plan.block, dataset=self.budget, request_id=self.request_id, purpose=self.purpose)
+        except BudgetExceeded as refusal:
+            raise BudgetExceeded(f"{refusal}{self._fitting(plan)}") from None
 
     def resume(self, plan: Plan, *, first_step: int) -> Reservation:
         """Go on with the block that a killed run of the same plan paid for, or pay for it when none did.
@@ -63,6 +69,19 @@ class Payment:
     def record(self, what: str) -> None:
         """Write down, before it happens, a release that no epsilon covers."""
         self.ledger.record("not-dp", dataset=self.budget, request_id=f"{self.request_id}/{what}", what=what)
+
+    def _fitting(self, plan: Plan) -> str:
+        """Return the plan of these steps that the rest of the budget holds, in words; nothing where there is none."""
+        rest = self.ledger.left(self.budget)
+        delta = min(plan.guarantee.delta, rest.delta)
+        try:
+            noise = plan.noise_within(epsilon=rest.epsilon, delta=delta)
+        except ConfigError:  # nothing is left, or too little for any noise
+            return ""
+        return (
+            f"\nThe same {plan.steps:,} steps fit with noise multiplier {noise:.4g} in place of {plan.noise_multiplier:.4g}: "
+            f"plan with epsilon={rest.epsilon!r}, delta={delta!r}."
+        )
 
     def _claimed(self, entry: Entry) -> int:
         """Return how many steps of the block the ledger counts as spent."""

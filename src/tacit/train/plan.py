@@ -228,6 +228,15 @@ class Plan:
     def guarantee(self) -> Guarantee:
         return self.block.guarantee
 
+    def noise_within(self, *, epsilon: float, delta: float) -> float:
+        """Return the least noise multiplier with which these steps cost at most epsilon at delta. Raises ConfigError when none is enough."""
+        event, block = self.block.event, self.block
+        assert isinstance(event, PoissonSampled | MatrixEvent)  # _check_sampling
+        period = event.period if isinstance(event, MatrixEvent) else 1
+        protocol = Protocol(sampling=self.sampling, probability=event.probability, period=period, strategy=self.strategy)
+        runs = {"steps": block.steps, "spare_steps": block.spare_steps, "checkpoint_every": block.checkpoint_every}
+        return protocol.noise_for(epsilon=epsilon, delta=delta, draws=self.draws, **runs)
+
     def further_steps(self, *, first_step: int, claimed: int) -> int:
         """Return how many steps a run resumed from the checkpoint after `first_step` may take; 0: keep what the checkpoint holds.
 

@@ -16,7 +16,8 @@ _COMPARED = 1 << 20
 
 _COUPLED = (
     "one example's loss depends on another example's output, so clipping one record does not bound its influence. Compute each loss from its "
-    "own row alone; take batch-wide normalizers and in-batch negatives out of the loss, and hooks that mix rows off the model's output."
+    "own row alone; take batch-wide normalizers and in-batch negatives out of the loss, and hooks that mix rows off the model's output: "
+    "`tacit design fix` will name the place once that command exists."
 )
 
 

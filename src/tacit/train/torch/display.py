@@ -14,7 +14,7 @@ _PAUSE = 10.0  # seconds between two computations of the epsilon so far, which t
 
 
 class Display:
-    """A progress bar on the error stream. Everything in it is public, but for the loss, which is shown only when asked for.
+    """The plan, and a progress bar on the error stream. Everything in it is public, but for the loss, which is shown only when asked for.
 
     The epsilon paid is what the ledger was charged, spare steps included; stopping early gives none of it back. Before it stands what the
     steps counted so far would cost by themselves, where steps have a price of their own (correlated noise has one for the run).
@@ -44,6 +44,7 @@ class Display:
         self._sum, self._rows = 0.0, 0
 
     def __enter__(self) -> "Display":
+        self._bar.console.print(str(self._plan), markup=False, highlight=False, soft_wrap=True)
         self._bar.start()
         if self._shows_loss:
             self._bar.console.print("The loss is exact, of private rows: for this screen alone, not for release.")

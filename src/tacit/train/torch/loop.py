@@ -35,7 +35,7 @@ def fit(
     average   -- decay of an average of the weights, which the model gets at the end; None for the last weights.
     scheduler -- of the optimizer's learning rate; stepped once a step.
     on_step   -- called with (step, steps) after each step, when its checkpoint is written.
-    progress  -- show steps, epsilon and the time left on the error stream.
+    progress  -- show the plan, then steps, epsilon and the time left, on the error stream.
     show_loss_of_private_rows -- show the batch's mean loss, too. No epsilon covers it: it is for the custodian's screen alone, and
                  is written into the ledger as a not-dp release before the first batch is drawn.
     When interrupted, the model keeps the weights of the last step that was paid for, averaged when an average was asked for.

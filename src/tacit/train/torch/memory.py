@@ -16,7 +16,7 @@ def return_freed() -> None:
     """Return memory that Python and torch have freed to the system, where the C library keeps it (glibc's malloc_trim); elsewhere nothing.
 
     A trace runs the model some thirty times on a few examples, and what it freed in small pieces no batch's tensor would fit into.
-    Likewise what a forward pass leaves free between a large model's records.
+    Likewise what a backward pass frees between the records of a large model.
     """
     if _TRIM is not None:
         _TRIM(0)

@@ -17,8 +17,8 @@ from tacit.train.torch.rules.embedding import Rows, Tied
 from tacit.train.torch.scratch import Scratch
 
 HELD = 48 << 20
-"""Bytes that convolutions' records hold on to before what lies free between them goes back to the system. Their sizes differ from layer to
-layer, so that few of the blocks that the backward pass frees fit again."""
+"""Bytes of inputs and gradients that convolutions' records were made of before what lies free between them goes back to the system. Their
+sizes differ from layer to layer, so that few of the blocks that the backward pass frees fit again."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class Tape:
     records -- what backward left, by parameter.
     derived -- tensors computed from parameters alone, by the name they were given.
     kept    -- the tensors of the records and their versions: none may be edited between its norm and its sum.
-    held    -- bytes of convolutions' records since freed memory last went back to the system.
+    held    -- bytes that convolutions' records were made of since freed memory last went back to the system.
     """
 
     rows: int
@@ -103,7 +103,7 @@ class Tape:
         self.kept.extend((record.name, one, one._version) for one in tensors)
 
     def hold(self, *tensors: Tensor) -> None:
-        """Count what a convolution's record holds on to, and give back what lies free once it is much: see HELD."""
+        """Count what a convolution's record was made of, and give back what lies free once it is much: see HELD."""
         self.held += sum(one.nbytes for one in tensors if one.device.type == "cpu")
         if self.held > HELD:
             return_freed()

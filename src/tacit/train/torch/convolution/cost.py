@@ -74,12 +74,12 @@ def plan(convolutions: Sequence[Convolution], rows: int, budget: int, element_si
 
 def _vectors(convolution: Convolution, rows: int) -> float:
     """Seconds to form every example's vector."""
-    return _columns(convolution, rows) + PRODUCT * 2 * rows * convolution.positions * convolution.weights
-
-
-def _columns(convolution: Convolution, rows: int) -> float:
-    read = rows * convolution.channels_in * math.prod(convolution.size_in)
     copied = rows * convolution.copied
+    return _columns(convolution, rows, copied) + PRODUCT * 2 * rows * convolution.positions * convolution.weights
+
+
+def _columns(convolution: Convolution, rows: int, copied: int) -> float:
+    read = rows * convolution.channels_in * math.prod(convolution.size_in)
     own = convolution.channels_in // convolution.groups
     if convolution.channels_last:
         run = own * (convolution.kernel[-1] if convolution.dilation[-1] == 1 else 1)
@@ -94,7 +94,8 @@ def _gram(convolution: Convolution, rows: int) -> float:
     pairs = groups * positions**2
     seconds = PRODUCT * 2 * pairs * convolution.channels_out / convolution.groups + 2 * ADDED * pairs
     if not by_positions(convolution):
-        return seconds + _columns(convolution, rows) + PRODUCT * 2 * pairs * convolution.depth
+        copied = groups * positions * convolution.depth
+        return seconds + _columns(convolution, rows, copied) + PRODUCT * 2 * pairs * convolution.depth
     sizes = list(convolution.padded())
     seconds += PRODUCT * 2 * groups * math.prod(sizes) ** 2 * convolution.channels_in / convolution.groups
     seconds += TRANSPOSED * rows * convolution.channels_in * math.prod(sizes)

@@ -164,7 +164,7 @@ class Convolution:
 
 
 def columns(x: Tensor, convolution: Convolution, scratch: Scratch) -> Tensor:
-    """Return X, shape (rows * groups, T, depth), in scratch or, for 1 x 1 kernels, in x itself; depth ordered as channels_last says."""
+    """Return X, shape (rows * groups, T, depth), in scratch, or a view of x where nothing needs copying; depth ordered as channels_last says."""
     if convolution.channels_last or (math.prod(convolution.kernel) == 1 and x.movedim(1, -1).is_contiguous()):
         padded = padded_channels_last(x, convolution, scratch)
         own = padded.shape[-1]
