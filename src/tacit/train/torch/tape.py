@@ -16,7 +16,7 @@ from tacit.train.torch.records import Outer, Record, Stored
 from tacit.train.torch.rules.embedding import Rows, Tied
 from tacit.train.torch.scratch import Scratch
 
-HELD = 48 << 20
+HELD = 72 << 20
 """Bytes of inputs and gradients that convolutions' records were made of before what lies free between them goes back to the system. Their
 sizes differ from layer to layer, so that few of the blocks that the backward pass frees fit again."""
 
