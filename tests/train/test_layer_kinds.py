@@ -201,6 +201,6 @@ def test_a_kind_of_layer_agrees_in_any_shape_and_dtype(
 
 
 def test_of_the_named_kinds_none_is_refused_and_five_at_most_take_a_copy_per_example() -> None:
-    copied = [name for name in KINDS if any(one.startswith("vmap") for one in plainly(name).methods)]
+    copied = [name for name in KINDS if any(one.startswith(("vmap", "derived")) for one in plainly(name).methods)]
     assert len(KINDS) >= 30
     assert len(copied) <= 5, copied
