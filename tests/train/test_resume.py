@@ -382,8 +382,10 @@ def assert_charged(folder: Path) -> None:
 def test_kill_9_at_any_moment_never_leaves_less_charged_than_spent(tmp_path: Path, delays: list[float]) -> None:
     """Real processes, really killed, at moments that fall anywhere: in a step, in the ledger's sync, in the writing of a checkpoint.
 
-    After each death every release is covered by a claimed step, and the checkpoint can be opened.
+    After each death every release is covered by a claimed step, and the checkpoint can be opened. On a fast machine the last delays outlive
+    the training, which then ends by itself.
     """
+    killed = 0
     fresh = [sys.executable, "-c", _CHILDREN.format(tests=str(Path(__file__).parents[1]), here=str(tmp_path))]
     with Ledger.open(tmp_path / "ledger.sqlite", key_folder=tmp_path / "keys") as ledger:
         ledger.grant("people", epsilon=50, delta=1e-4)
@@ -396,9 +398,16 @@ def test_kill_9_at_any_moment_never_leaves_less_charged_than_spent(tmp_path: Pat
             word, child = parent.stdout.readline().split()
             assert word == "ready", "it ended by itself"
             time.sleep(delay)
-            os.kill(int(child), signal.SIGKILL)
-            assert parent.stdout.readline().split() == ["ended", str(-signal.SIGKILL)]
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+            word, code = parent.stdout.readline().split()
+            assert word == "ended"
             assert_charged(tmp_path)
+            if code == "0":
+                break
+            assert int(code) == -signal.SIGKILL
+            killed += 1
+    assert killed > len(delays) / 2
     left = [one.name for one in tmp_path.iterdir() if one.name.startswith(".c.")]
     opened = (tmp_path / "c").exists()  # a kill in the first write leaves nothing to open
     assert not (opened and left), "what a kill in mid-write leaves is removed when the checkpoint is next opened"
