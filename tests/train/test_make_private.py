@@ -12,6 +12,8 @@ from simple_training import cross_entropy
 from tacit.errors import BudgetExceeded, ConfigError, UnsupportedModel
 from tacit.noise.source import SeededSource
 from tacit.privacy.ledger import Ledger
+from tacit.train.clipping import AdaptiveClipping
+from tacit.train.plan import Plan
 from tacit.train.torch.private import PrivateTraining, make_private
 
 
@@ -80,6 +82,12 @@ def test_a_budget_that_does_not_hold_the_plan_gives_no_batch(ledger: Ledger) -> 
     assert ready.plan.steps == private.plan.steps
     next(iter(ready.batches()))
     assert ledger.find("two") is not None
+
+
+def test_the_noise_that_fits_counts_the_bits_of_an_adaptive_clip_norm_too() -> None:
+    common: dict[str, Any] = {"n": 1_000, "batch_size": 100, "epochs": 2, "clip_norm": 1.0, "parameters": 10, "delta": 1e-5}
+    dear, cheap = (Plan.solve(epsilon=epsilon, clipping=AdaptiveClipping(clip_norm=1.0), **common) for epsilon in (4.0, 1.0))
+    assert dear.noise_within(epsilon=1.0, delta=1e-5) == cheap.noise_multiplier > dear.noise_multiplier
 
 
 def test_without_a_budget_no_plan_is_named(ledger: Ledger) -> None:

@@ -186,9 +186,12 @@ class Plan:
     @property
     def noise_multiplier(self) -> float:
         """Deviation of a raw draw of the sum's noise / clip norm; with adaptive clipping, more than the event's, for the bits cost too."""
-        if isinstance(self.clipping, AdaptiveClipping):
-            return self.clipping.sum_noise(self._event_noise, self.batch_size)
-        return self._event_noise
+        return self._sum_noise(self._event_noise)
+
+    def _sum_noise(self, event_noise: float) -> float:
+        return (
+            self.clipping.sum_noise(event_noise, self.batch_size) if isinstance(self.clipping, AdaptiveClipping) else event_noise
+        )
 
     @property
     def strategy(self) -> Strategy:
@@ -229,13 +232,13 @@ class Plan:
         return self.block.guarantee
 
     def noise_within(self, *, epsilon: float, delta: float) -> float:
-        """Return the least noise multiplier with which these steps cost at most epsilon at delta. Raises ConfigError when none is enough."""
+        """Return the least noise_multiplier with which these steps cost at most epsilon at delta. Raises ConfigError when none is enough."""
         event, block = self.block.event, self.block
         assert isinstance(event, PoissonSampled | MatrixEvent)  # _check_sampling
         period = event.period if isinstance(event, MatrixEvent) else 1
         protocol = Protocol(sampling=self.sampling, probability=event.probability, period=period, strategy=self.strategy)
         runs = {"steps": block.steps, "spare_steps": block.spare_steps, "checkpoint_every": block.checkpoint_every}
-        return protocol.noise_for(epsilon=epsilon, delta=delta, draws=self.draws, **runs)
+        return self._sum_noise(protocol.noise_for(epsilon=epsilon, delta=delta, draws=self.draws, **runs))
 
     def further_steps(self, *, first_step: int, claimed: int) -> int:
         """Return how many steps a run resumed from the checkpoint after `first_step` may take; 0: keep what the checkpoint holds.
